@@ -1,0 +1,99 @@
+"""Change production safely: flags, rings, gates, health and recovery, wired together in code.
+
+The front door: every name is fetched from its room when it is first asked for, so that an
+application that only asks flags doesn't wait for what it doesn't use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the same names, for tools that read and don't run
+    from safedeploy.audiences import Attribute as Attribute
+    from safedeploy.audiences import Audience as Audience
+    from safedeploy.audiences import Everyone as Everyone
+    from safedeploy.audiences import Group as Group
+    from safedeploy.audiences import Percentage as Percentage
+    from safedeploy.audiences import bucket as bucket
+    from safedeploy.changes import Change as Change
+    from safedeploy.changes import ChangeKind as ChangeKind
+    from safedeploy.clocks import Clock as Clock
+    from safedeploy.clocks import SystemClock as SystemClock
+    from safedeploy.contexts import Context as Context
+    from safedeploy.engine import Engine as Engine
+    from safedeploy.errors import DefinitionError as DefinitionError
+    from safedeploy.errors import JournalConflictError as JournalConflictError
+    from safedeploy.errors import ReleaseRefusedError as ReleaseRefusedError
+    from safedeploy.errors import RolloutFinishedError as RolloutFinishedError
+    from safedeploy.errors import RolloutNotFoundError as RolloutNotFoundError
+    from safedeploy.errors import SafeDeployError as SafeDeployError
+    from safedeploy.flags import FeatureFlag as FeatureFlag
+    from safedeploy.flags import Reason as Reason
+    from safedeploy.flags import Resolution as Resolution
+    from safedeploy.flags import Rule as Rule
+    from safedeploy.gates import Answer as Answer
+    from safedeploy.gates import Check as Check
+    from safedeploy.health import HealthModel as HealthModel
+    from safedeploy.journals import Journal as Journal
+    from safedeploy.journals import MemoryJournal as MemoryJournal
+    from safedeploy.metrics import MetricSource as MetricSource
+    from safedeploy.plans import Plan as Plan
+    from safedeploy.plans import Ring as Ring
+    from safedeploy.rollbacks import RollBack as RollBack
+    from safedeploy.rollbacks import RollbackPolicy as RollbackPolicy
+    from safedeploy.rollouts import exposure as exposure
+    from safedeploy.rollouts import fold as fold
+    from safedeploy.rollouts import pending as pending
+    from safedeploy.rollouts import transition as transition
+    from safedeploy.signals import ErrorRate as ErrorRate
+    from safedeploy.signals import Signal as Signal
+    from safedeploy.signals import Usage as Usage
+    from safedeploy.states import Baking as Baking
+    from safedeploy.states import Completed as Completed
+    from safedeploy.states import Halted as Halted
+    from safedeploy.states import Paused as Paused
+    from safedeploy.states import Pending as Pending
+    from safedeploy.states import Recovering as Recovering
+    from safedeploy.states import RolledBack as RolledBack
+    from safedeploy.states import Rollout as Rollout
+    from safedeploy.verdicts import Evidence as Evidence
+    from safedeploy.verdicts import Finding as Finding
+    from safedeploy.verdicts import Verdict as Verdict
+
+_ROOMS = {
+    "audiences": "Attribute Audience Everyone Group Percentage bucket",
+    "changes": "Change ChangeKind",
+    "clocks": "Clock SystemClock",
+    "contexts": "Context",
+    "engine": "Engine",
+    "errors": "DefinitionError JournalConflictError ReleaseRefusedError"
+    " RolloutFinishedError RolloutNotFoundError SafeDeployError",
+    "flags": "FeatureFlag Reason Resolution Rule",
+    "gates": "Answer Check",
+    "health": "HealthModel",
+    "journals": "Journal MemoryJournal",
+    "metrics": "MetricSource",
+    "plans": "Plan Ring",
+    "rollbacks": "RollBack RollbackPolicy",
+    "rollouts": "exposure fold pending transition",
+    "signals": "ErrorRate Signal Usage",
+    "states": "Baking Completed Halted Paused Pending Recovering RolledBack Rollout",
+    "verdicts": "Evidence Finding Verdict",
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
+__all__ = [*_HOMES]  # noqa: PLE0604 # pyright: ignore[reportUnsupportedDunderAll]
+
+
+if not TYPE_CHECKING:  # else every name would be there for them, misspelt ones too
+
+    def __getattr__(name: str) -> object:
+        """Fetch a name from its room, and keep it."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    """List every name that can be fetched."""
+    return sorted(__all__)

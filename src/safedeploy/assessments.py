@@ -1,0 +1,76 @@
+"""Assessments: what was measured becomes an event, and whether that event is worth recording."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from safedeploy.events import Assessed
+from safedeploy.states import Baking, Rollout
+from safedeploy.verdicts import Evidence, Measurement, Verdict
+
+TOLERANCE = 3
+"""A gap longer than this many assessment intervals earns no bake: nobody watched."""
+
+SLICES = 4
+"""Parts of a ring's bake: the bets' reserve is staked, and progress recorded, part by part."""
+
+
+def assess(
+    rollout: Rollout, measurement: Measurement, at: datetime, elapsed: timedelta
+) -> Assessed:
+    """Judge the present exposure after one more block, for `rollouts.transition` to apply.
+
+    Args:
+        rollout: a rollout that has reached a ring.
+        measurement: what was measured since the last assessment.
+        at: now.
+        elapsed: how long ago the last assessment was, by the slowest clock there is.
+    """
+    model, criteria = rollout.plan.health, rollout.plan.criteria(rollout.reached, at)
+    health = model.observe(rollout.health, measurement, _progress(rollout))
+    evidence = Evidence(
+        scope=rollout.scope,
+        since=min(rollout.exposed_at, measurement.since),
+        until=measurement.until,
+        source=measurement.source,
+        canary=health.canary,
+        baseline=health.baseline,
+        findings=model.judge(health, criteria),
+    )
+    return Assessed(at, evidence, health, _earned(rollout, evidence, elapsed))
+
+
+def is_worth_recording(recorded: Rollout, after: Rollout) -> bool:
+    """Tell whether a journal should learn how a rollout has moved since it was last recorded.
+
+    It should when the rollout stands elsewhere, when a part of the bake was earned, and when the
+    verdict is another one and some time has passed. A rollout that waits for ever writes ever less.
+    """
+    if (type(after.state), after.state.ring) != (type(recorded.state), recorded.state.ring):
+        return True
+    if _slice(after) != _slice(recorded):
+        return True
+    patience = (after.at - after.exposed_at) / 10
+    return _verdict(after) != _verdict(recorded) and after.at - recorded.at > patience
+
+
+def _earned(rollout: Rollout, evidence: Evidence, elapsed: timedelta) -> timedelta:
+    state, every = rollout.state, rollout.plan.assess_every
+    watched = isinstance(state, Baking) and state.healthy and elapsed <= TOLERANCE * every
+    return elapsed if watched and evidence.verdict <= Verdict.INCONCLUSIVE else timedelta(0)
+
+
+def _progress(rollout: Rollout) -> float:
+    """Return how many of the plan's inner slice boundaries were passed, as a share of all."""
+    return (SLICES * rollout.reached + _slice(rollout)) / (SLICES * len(rollout.plan.rings) - 1)
+
+
+def _slice(rollout: Rollout) -> int:
+    state = rollout.state
+    if not isinstance(state, Baking) or state.baked >= rollout.ring.bake:
+        return SLICES - 1
+    return int(SLICES * (state.baked / rollout.ring.bake))
+
+
+def _verdict(rollout: Rollout) -> Verdict | None:
+    return rollout.evidence.verdict if rollout.evidence else None

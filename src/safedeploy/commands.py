@@ -1,0 +1,70 @@
+"""Commands: what a rollout asks of its shell. Each is idempotent, and has an id to say so with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeAlias
+
+import attrs
+
+from safedeploy.changes import Change
+
+
+@attrs.frozen
+class Ask:
+    """Ask a gate; answer with `Answered`."""
+
+    id: str
+    gate: str
+
+
+@attrs.frozen
+class Apply:
+    """Apply the change to a ring; confirm with `Applied`."""
+
+    id: str
+    change: Change
+    ring: str
+    epoch: int
+
+
+@attrs.frozen
+class Assess:
+    """Assess the health of the present exposure, again and again; report with `Assessed`."""
+
+    id: str
+    ring: str
+
+
+@attrs.frozen
+class Recover:
+    """Begin the recovery; report with `RecoveryStarted`."""
+
+    id: str
+
+
+@attrs.frozen
+class Withdraw:
+    """Withdraw the change wherever it was applied; confirm with `Withdrawn`."""
+
+    id: str
+    change: Change
+
+
+@attrs.frozen
+class Wake:
+    """Send `Woken` when the time has come."""
+
+    id: str
+    at: datetime
+
+
+@attrs.frozen
+class Page:
+    """Call a person: what must be done can't be done by the machine."""
+
+    id: str
+    duty: str
+
+
+Command: TypeAlias = Ask | Apply | Assess | Recover | Withdraw | Wake | Page

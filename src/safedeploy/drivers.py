@@ -1,0 +1,118 @@
+"""Drivers: carry out what rollouts ask for, and report back what came of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from safedeploy import commands, events, telemetry
+from safedeploy.clocks import Clock
+from safedeploy.commands import Command
+from safedeploy.errors import JournalConflictError
+from safedeploy.flights import Flight
+from safedeploy.gates import Answer
+from safedeploy.metrics import MetricSource
+from safedeploy.rollouts import pending
+from safedeploy.verdicts import Measurement
+
+
+class Driver:
+    """Carry out the commands of flights, each at most once a round.
+
+    The lock is held around pure steps and appending, never around a check or a measurement.
+    """
+
+    def __init__(self, clock: Clock, source: MetricSource, lock: threading.RLock) -> None:
+        self._clock = clock
+        self._source = source
+        self._lock = lock
+        self._carry_out: dict[type, Callable[[Flight, Any], None]] = {
+            commands.Ask: self._ask,
+            commands.Apply: self._apply,
+            commands.Assess: self._assess,
+            commands.Recover: self._recover,
+            commands.Withdraw: self._withdraw,
+            commands.Wake: self._wake,
+            commands.Page: self._page,
+        }
+
+    def drive(self, flight: Flight) -> None:
+        """Carry out what a flight is owed. Never raises: what fails is tried in the next round."""
+        try:
+            with self._lock:
+                flight.save()
+            done: set[str] = set()
+            while command := _next(flight, done):
+                done.add(command.id)
+                self._carry_out[type(command)](flight, command)
+        except JournalConflictError:
+            with self._lock:
+                flight.reload()
+        except Exception as error:  # noqa: BLE001 - one rollout's trouble mustn't stop the others
+            telemetry.warn("a round failed", rollout=flight.rollout.id, error=type(error).__name__)
+
+    def now(self, flight: Flight) -> datetime:
+        """Return the time, never before what the flight's stream holds."""
+        return max(self._clock.now(), flight.rollout.at)
+
+    def report(self, flight: Flight, command: Command, event: Any) -> None:
+        """Record what came of a command, unless the rollout doesn't ask for it any more."""
+        with self._lock:
+            if command in pending(flight.rollout):
+                flight.record(event)
+
+    def _ask(self, flight: Flight, command: commands.Ask) -> None:
+        answer, detail = self._answer(flight, command.gate)
+        if answer is Answer.HOLDS and flight.answers.get(command.gate) == detail:
+            return
+        flight.answers[command.gate] = detail
+        event = events.Answered(self.now(flight), command.gate, answer, detail)
+        self.report(flight, command, event)
+
+    def _answer(self, flight: Flight, gate: str) -> tuple[Answer, str]:
+        try:
+            answer = flight.checks[gate](flight.rollout.change)
+        except Exception as error:  # noqa: BLE001 - a broken check holds, whatever it raises
+            return Answer.HOLDS, f"raised {type(error).__name__}"
+        if isinstance(answer, Answer):
+            return answer, ""
+        return (Answer.OPENS if answer is True else Answer.HOLDS), ""
+
+    def _apply(self, flight: Flight, command: commands.Apply) -> None:
+        # The engine is a flag's target: recording the event is all there is to applying it.
+        event = events.Applied(self.now(flight), command.ring, command.epoch)
+        self.report(flight, command, event)
+
+    def _assess(self, flight: Flight, command: commands.Assess) -> None:
+        scope, at = flight.rollout.scope, self.now(flight)
+        try:
+            measurement = self._source.measure(scope, at)
+        except Exception as error:  # noqa: BLE001 - a monitor's failure isn't the change's failure
+            measurement = Measurement(at, at, error=f"measuring raised {type(error).__name__}")
+        with self._lock:
+            if command in pending(flight.rollout):
+                flight.look(measurement, max(at, flight.rollout.at), self._clock.monotonic())
+
+    def _recover(self, flight: Flight, command: commands.Recover) -> None:
+        event = events.RecoveryStarted(self.now(flight), "the policy rolls back at once")
+        self.report(flight, command, event)
+
+    def _withdraw(self, flight: Flight, command: commands.Withdraw) -> None:
+        # As with applying: the halt has withdrawn the exposure already.
+        self.report(flight, command, events.Withdrawn(self.now(flight)))
+
+    def _wake(self, flight: Flight, command: commands.Wake) -> None:
+        at = self.now(flight)
+        if at >= command.at:
+            self.report(flight, command, events.Woken(at))
+
+    def _page(self, flight: Flight, command: commands.Page) -> None:
+        if command.id not in flight.paged:
+            flight.paged.add(command.id)
+            telemetry.warn("a person is needed", rollout=flight.rollout.id, duty=command.duty)
+
+
+def _next(flight: Flight, done: set[str]) -> Command | None:
+    return next((command for command in pending(flight.rollout) if command.id not in done), None)

@@ -1,0 +1,42 @@
+"""Everything that can be raised, each with the field, the value and the mend."""
+
+from __future__ import annotations
+
+
+class SafeDeployError(Exception):
+    """Catch every error of this library.
+
+    Attributes:
+        field: the name of what is wrong.
+        value: what it was.
+        mend: what to write or do instead.
+    """
+
+    def __init__(self, field: str, value: object, mend: str) -> None:
+        super().__init__(field, value, mend)
+        self.field = field
+        self.value = value
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.field}={self.value!r}: {self.mend}"
+
+
+class DefinitionError(SafeDeployError, ValueError):
+    """A flag, ring, plan or signal can't be what it was asked to be; raised where it is made."""
+
+
+class ReleaseRefusedError(SafeDeployError):
+    """A release can't start; nothing was recorded and nobody is exposed."""
+
+
+class RolloutNotFoundError(SafeDeployError, LookupError):
+    """No rollout of this engine has that id."""
+
+
+class RolloutFinishedError(SafeDeployError):
+    """The rollout is over, so what was asked of it can't be done any more."""
+
+
+class JournalConflictError(SafeDeployError):
+    """Somebody else appended first: read the stream again and decide anew."""

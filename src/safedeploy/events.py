@@ -1,0 +1,173 @@
+"""Events: what can happen to a rollout. A journal holds nothing else, and state is their fold."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import attrs
+
+from safedeploy.changes import Change
+from safedeploy.flags import FeatureFlag
+from safedeploy.gates import Answer
+from safedeploy.plans import Plan
+from safedeploy.signals import Health
+from safedeploy.verdicts import Evidence
+
+
+@attrs.frozen
+class Started:
+    """A rollout began: an attempt of a change along a plan.
+
+    `definition` is what a flag's change leads to; None for changes of other kinds.
+    """
+
+    at: datetime
+    change: Change
+    plan: Plan
+    attempt: int = 1
+    definition: FeatureFlag[Any] | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"attempt {self.attempt} of {self.change}"
+
+
+@attrs.frozen
+class Answered:
+    """A gate was asked, and answered."""
+
+    at: datetime
+    gate: str
+    answer: Answer
+    detail: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"{self.gate} {self.answer.value}" + (f": {self.detail}" if self.detail else "")
+
+
+@attrs.frozen
+class Applied:
+    """The change was applied to a ring: that exposure begins now."""
+
+    at: datetime
+    ring: str
+    epoch: int
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"applied to {self.ring}"
+
+
+@attrs.frozen
+class Assessed:
+    """Health was judged.
+
+    Attributes:
+        at: when.
+        evidence: the verdict, and what it rests on.
+        health: what had been seen by then, everything measured folded in.
+        baked: how much bake was earned since the last such event.
+    """
+
+    at: datetime
+    evidence: Evidence = attrs.field(repr=False)
+    health: Health = attrs.field(repr=False)
+    baked: timedelta = timedelta(0)
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return self.evidence.reason
+
+    def after(self, earlier: Assessed | None) -> Assessed:
+        """Return one event that says what both say, where the earlier one wasn't recorded."""
+        return attrs.evolve(self, baked=self.baked + earlier.baked) if earlier else self
+
+
+@attrs.frozen
+class Alerted:
+    """Somebody or something raised an alert; a user's stops everything at once."""
+
+    at: datetime
+    by_user: bool
+    reason: str
+
+
+@attrs.frozen
+class Woken:
+    """Time has passed."""
+
+    at: datetime
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return "its deadline passed"
+
+
+@attrs.frozen
+class Resumed:
+    """A person closed an alert with the decision to go on."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
+@attrs.frozen
+class Aborted:
+    """A person decided to halt."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
+@attrs.frozen
+class RecoveryStarted:
+    """Recovery began: by the policy, or because a person said so."""
+
+    at: datetime
+    reason: str
+
+
+@attrs.frozen
+class Withdrawn:
+    """The change was withdrawn wherever it had been applied."""
+
+    at: datetime
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return "withdrawn"
+
+
+@attrs.frozen
+class Killed:
+    """A flag was killed: everybody gets its off variant. It is in the flag's own stream."""
+
+    at: datetime
+    flag: str
+    by: str
+    reason: str
+
+
+Event: TypeAlias = (
+    Started
+    | Answered
+    | Applied
+    | Assessed
+    | Alerted
+    | Woken
+    | Resumed
+    | Aborted
+    | RecoveryStarted
+    | Withdrawn
+    | Killed
+)

@@ -1,0 +1,84 @@
+"""Obligations: the commands that a rollout owes, from its state alone. A crash can't lose them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from safedeploy import commands, states
+from safedeploy.commands import Command
+from safedeploy.states import Rollout
+
+
+def pending(rollout: Rollout) -> tuple[Command, ...]:
+    """Return every command that is owed, from the state alone: what a crash can't lose."""
+    owed = _OWED[type(rollout.state)](rollout, rollout.state)
+    if rollout.reached >= 0 and isinstance(rollout.state, states.Moving):
+        return (*owed, commands.Assess(_id(rollout, "assess"), rollout.scope.ring))
+    return owed
+
+
+def closed_gates(rollout: Rollout, state: states.Pending) -> tuple[str, ...]:
+    """Return the names of the gates that must still open before the next ring begins."""
+    names = (check.name for check in rollout.plan.gates(state.ring))
+    return tuple(name for name in names if name not in state.opened)
+
+
+def _id(rollout: Rollout, what: str) -> str:
+    # Made of where the rollout stands: however often a command is derived, it has the same id.
+    state = rollout.state
+    return f"{rollout.id}#{rollout.epoch}.{state.label}@{state.since.isoformat()}.{what}"
+
+
+def _owed_while_pending(rollout: Rollout, state: states.Pending) -> tuple[Command, ...]:
+    closed = closed_gates(rollout, state)
+    asked = (commands.Ask(_id(rollout, f"ask {gate}"), gate) for gate in closed)
+    ring, epoch = rollout.ring.name, rollout.epoch + 1
+    applied = (
+        () if closed else (commands.Apply(_id(rollout, "apply"), rollout.change, ring, epoch),)
+    )
+    return (*asked, *applied, _deadline(rollout, state))
+
+
+def _owed_while_baking(rollout: Rollout, state: states.Baking) -> tuple[Command, ...]:
+    return (_deadline(rollout, state),)
+
+
+def _owed_while_paused(rollout: Rollout, state: states.Paused) -> tuple[Command, ...]:
+    duty = f"decide whether {rollout.id} goes on: {state.cause.reason}"
+    return (
+        commands.Page(_id(rollout, "page"), duty),
+        commands.Wake(_id(rollout, "wake"), state.deadline),
+    )
+
+
+def _owed_while_halted(rollout: Rollout, state: states.Halted) -> tuple[Command, ...]:
+    if rollout.plan.on_issue.ask:
+        duty = f"decide how {rollout.id} recovers: {state.cause.reason}"
+        return (commands.Page(_id(rollout, "page"), duty),)
+    return (commands.Recover(_id(rollout, "recover")),)
+
+
+def _owed_while_recovering(rollout: Rollout, _: states.Recovering) -> tuple[Command, ...]:
+    return (commands.Withdraw(_id(rollout, "withdraw"), rollout.change),)
+
+
+def _deadline(rollout: Rollout, state: states.Pending | states.Baking) -> Command:
+    if state.overdue:
+        duty = f"look why {rollout.id} is late in ring {rollout.ring.name}"
+        return commands.Page(_id(rollout, "page"), duty)
+    return commands.Wake(_id(rollout, "wake"), state.since + rollout.ring.deadline)
+
+
+_OWED: Mapping[type, Callable[[Rollout, Any], tuple[Command, ...]]] = MappingProxyType(
+    {
+        states.Pending: _owed_while_pending,
+        states.Baking: _owed_while_baking,
+        states.Paused: _owed_while_paused,
+        states.Halted: _owed_while_halted,
+        states.Recovering: _owed_while_recovering,
+        states.RolledBack: lambda _, __: (),
+        states.Completed: lambda _, __: (),
+    }
+)

@@ -1,0 +1,252 @@
+"""The rollout machine: `transition(rollout, event) -> (rollout, commands)`.
+
+A rollout is a value. The same machine drives production, a dry run, a simulation, and the replay of
+an incident. Append the event to a journal before acting on the commands; after a crash, `fold` what
+was appended and carry out what is `pending`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import attrs
+
+from safedeploy import events, states
+from safedeploy.audiences import Exposure
+from safedeploy.changes import Change
+from safedeploy.commands import Command
+from safedeploy.errors import DefinitionError
+from safedeploy.events import Event
+from safedeploy.gates import Answer
+from safedeploy.obligations import closed_gates, pending
+from safedeploy.plans import Plan
+from safedeploy.states import Rollout, State
+from safedeploy.verdicts import Evidence, Verdict
+
+__all__ = [
+    "FRESH",
+    "TRANSITIONS",
+    "Rollout",
+    "begin",
+    "exposure",
+    "fold",
+    "pending",
+    "stream",
+    "transition",
+]
+
+FRESH = 2
+"""Evidence is used up to this many assessment intervals after it was observed."""
+
+
+def stream(change: Change, plan: Plan, attempt: int) -> str:
+    """Return the id of a rollout: the same release asked again is the same rollout."""
+    return f"{change}/{plan.digest[:12]}/{attempt}"
+
+
+def begin(event: events.Started) -> Rollout:
+    """Return the rollout that an attempt begins with."""
+    return Rollout(
+        id=stream(event.change, event.plan, event.attempt),
+        change=event.change,
+        plan=event.plan,
+        attempt=event.attempt,
+        definition=event.definition,
+        state=states.Pending(0, event.at),
+        version=1,
+        at=event.at,
+        epoch=0,
+        reached=-1,
+        exposed_at=event.at,
+        health=event.plan.health.start(event.at),
+    )
+
+
+def transition(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Command, ...]]:
+    """Return the rollout after an event, and the commands that are owed since.
+
+    A pair of state and event that `TRANSITIONS` doesn't have changes nothing but version and time,
+    and neither does an event that is late, foreign or repeated.
+    """
+    handle = TRANSITIONS.get((type(rollout.state), type(event)), _nothing)
+    after = attrs.evolve(
+        handle(rollout, rollout.state, event),
+        version=rollout.version + 1,
+        at=max(rollout.at, event.at),
+    )
+    before = pending(rollout)
+    return after, tuple(command for command in pending(after) if command not in before)
+
+
+def fold(stream: Iterable[Event]) -> Rollout:
+    """Return the rollout that a stream of events leads to. It decides nothing again.
+
+    Raises:
+        DefinitionError: the first event isn't `Started`.
+    """
+    first, *others = tuple(stream) or (None,)
+    if not isinstance(first, events.Started):
+        raise DefinitionError("stream", type(first).__name__, "begin a stream with Started")
+    rollout = begin(first)
+    for event in others:
+        rollout, _ = transition(rollout, event)
+    return rollout
+
+
+def exposure(rollout: Rollout) -> Exposure:
+    """Return whom the change has reached: a projection of the state, never stored beside it."""
+    subject = rollout.change.subject
+    if isinstance(rollout.state, states.Completed):
+        return Exposure(subject, 100)
+    if rollout.is_withdrawn or rollout.reached < 0:
+        return Exposure(subject, 0)
+    return Exposure(subject, rollout.plan.exposed(rollout.reached))
+
+
+# What each event does in each state. Handlers are pure: rollout, its state, the event -> rollout.
+
+
+def _nothing(rollout: Rollout, _: State, __: Event) -> Rollout:
+    return rollout
+
+
+def _answered(rollout: Rollout, state: states.Pending, event: events.Answered) -> Rollout:
+    if event.gate not in closed_gates(rollout, state) or event.answer is Answer.HOLDS:
+        return rollout
+    if event.answer is Answer.FAILS:
+        return _halt(rollout, state, event)
+    return _to(rollout, attrs.evolve(state, opened=state.opened | {event.gate}))
+
+
+def _applied(rollout: Rollout, state: states.Pending, event: events.Applied) -> Rollout:
+    asked = (rollout.ring.name, rollout.epoch + 1)
+    if closed_gates(rollout, state) or (event.ring, event.epoch) != asked:
+        return rollout
+    return attrs.evolve(
+        rollout,
+        state=states.Baking(state.ring, since=event.at, seen=event.at),
+        epoch=event.epoch,
+        reached=state.ring,
+        exposed_at=event.at,
+        health=rollout.plan.health.enter(rollout.health, event.at),
+        evidence=None,
+    )
+
+
+def _assessed(rollout: Rollout, state: states.Moving, event: events.Assessed) -> Rollout:
+    verdict = event.evidence.verdict
+    if verdict >= Verdict.INVESTIGATE and _is_of_attempt(rollout, event.evidence):
+        # Harm outlives the ring in which it was seen; going on needs fresh evidence of this one.
+        return (_halt if verdict is Verdict.HALT else _pause)(rollout, state, event)
+    if not _is_of_exposure(rollout, event):
+        return rollout
+    judged = attrs.evolve(rollout, health=event.health, evidence=event.evidence)
+    return _baked(judged, state, event) if isinstance(state, states.Baking) else judged
+
+
+def _baked(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Rollout:
+    verdict = event.evidence.verdict
+    baked = state.baked + max(timedelta(0), min(event.baked, event.at - state.seen))
+    healthy = verdict <= Verdict.INCONCLUSIVE
+    shown = verdict is Verdict.PASS and event.evidence.canary.exposures > 0
+    if shown and baked >= rollout.ring.bake:
+        return _leave(rollout, event.at)
+    return _to(rollout, attrs.evolve(state, seen=event.at, baked=baked, healthy=healthy))
+
+
+def _leave(rollout: Rollout, at: datetime) -> Rollout:
+    following = rollout.reached + 1
+    if following < len(rollout.plan.rings):
+        return _to(rollout, states.Pending(following, at))
+    done = states.Completed(rollout.reached, at)
+    return attrs.evolve(rollout, state=done, epoch=rollout.epoch + 1)
+
+
+def _alerted(rollout: Rollout, state: states.Moving, event: events.Alerted) -> Rollout:
+    return (_halt if event.by_user else _pause)(rollout, state, event)
+
+
+def _halt(rollout: Rollout, state: states.Moving, event: Event) -> Rollout:
+    halted = states.Halted(state.ring, event.at, event)
+    return attrs.evolve(rollout, state=halted, epoch=rollout.epoch + 1)
+
+
+def _pause(rollout: Rollout, state: states.Moving, event: Event) -> Rollout:
+    if isinstance(state, states.Paused):
+        return rollout
+    deadline = event.at + rollout.plan.alert_deadline
+    return _to(rollout, states.Paused(state, event.at, deadline, event))
+
+
+def _resumed(rollout: Rollout, state: states.Paused, event: events.Resumed) -> Rollout:
+    was = state.was
+    if isinstance(was, states.Baking):
+        # Health had a break, so the bake begins again.
+        was = attrs.evolve(was, seen=event.at, baked=timedelta(0), healthy=False)
+    return _to(rollout, was)
+
+
+def _woken_while_paused(rollout: Rollout, state: states.Paused, event: events.Woken) -> Rollout:
+    return _halt(rollout, state, event) if event.at >= state.deadline else rollout
+
+
+def _woken(rollout: Rollout, state: states.Advancing, event: events.Woken) -> Rollout:
+    late = event.at >= state.since + rollout.ring.deadline
+    return _to(rollout, attrs.evolve(state, overdue=late or state.overdue))
+
+
+def _recovery_started(rollout: Rollout, state: states.Halted, event: Event) -> Rollout:
+    return _to(rollout, states.Recovering(state.ring, event.at, state.cause))
+
+
+def _withdrawn(rollout: Rollout, state: states.Recovering, event: Event) -> Rollout:
+    return _to(rollout, states.RolledBack(state.ring, event.at, state.cause))
+
+
+def _to(rollout: Rollout, state: State) -> Rollout:
+    return attrs.evolve(rollout, state=state)
+
+
+def _is_of_attempt(rollout: Rollout, evidence: Evidence) -> bool:
+    scope = rollout.scope
+    return (evidence.scope.change, evidence.scope.attempt) == (scope.change, scope.attempt)
+
+
+def _is_of_exposure(rollout: Rollout, event: events.Assessed) -> bool:
+    evidence, plan = event.evidence, rollout.plan
+    return (
+        rollout.reached >= 0
+        and evidence.scope == rollout.scope
+        and evidence.since >= rollout.exposed_at
+        and evidence.since <= evidence.until <= event.at
+        and event.at - evidence.until <= FRESH * plan.assess_every
+    )
+
+
+_Handler: TypeAlias = Callable[[Rollout, Any, Any], Rollout]
+
+TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
+    {
+        (states.Pending, events.Answered): _answered,
+        (states.Pending, events.Applied): _applied,
+        (states.Pending, events.Assessed): _assessed,
+        (states.Pending, events.Alerted): _alerted,
+        (states.Pending, events.Woken): _woken,
+        (states.Pending, events.Aborted): _halt,
+        (states.Baking, events.Assessed): _assessed,
+        (states.Baking, events.Alerted): _alerted,
+        (states.Baking, events.Woken): _woken,
+        (states.Baking, events.Aborted): _halt,
+        (states.Paused, events.Assessed): _assessed,
+        (states.Paused, events.Alerted): _alerted,
+        (states.Paused, events.Woken): _woken_while_paused,
+        (states.Paused, events.Resumed): _resumed,
+        (states.Paused, events.Aborted): _halt,
+        (states.Halted, events.RecoveryStarted): _recovery_started,
+        (states.Recovering, events.Withdrawn): _withdrawn,
+    }
+)
+"""Every pair of state and event that does something. The documentation's diagram comes from it."""

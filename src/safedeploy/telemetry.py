@@ -1,0 +1,75 @@
+"""Telemetry: observers that tell structlog and OpenTelemetry what happens to rollouts.
+
+An observer sees every event that was recorded, and the rollout after it. Neither holds targeting
+keys or attributes, so nothing personal passes here. The two libraries are imported where they are
+used: an application that observes nothing doesn't wait for them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TypeAlias
+
+from safedeploy.events import Event
+from safedeploy.rollouts import exposure
+from safedeploy.states import Rollout
+
+Observer: TypeAlias = Callable[[Event, Rollout], None]
+
+
+def logs() -> Observer:
+    """Return an observer that logs every event with structlog, as the application configured it."""
+    import structlog
+
+    logger = structlog.get_logger("safedeploy")
+
+    def observe(event: Event, rollout: Rollout) -> None:
+        logger.info(
+            type(event).__name__,
+            rollout=rollout.id,
+            state=rollout.state.label,
+            ring=rollout.ring.name,
+            exposed=exposure(rollout).percent,
+            reason=event.reason,
+        )
+
+    return observe
+
+
+def tell(observer: Observer, event: Event, rollout: Rollout) -> None:
+    """Tell an observer what happened. What it raises is logged: watching breaks no rollout."""
+    try:
+        observer(event, rollout)
+    except Exception as error:  # noqa: BLE001 - observers are the application's code
+        warn("an observer failed", rollout=rollout.id, error=type(error).__name__)
+
+
+def warn(what: str, **facts: str) -> None:
+    """Log what a person should know: with structlog, to stderr unless it was configured."""
+    import structlog
+
+    logger = structlog.get_logger("safedeploy")
+    if not structlog.is_configured():
+        # Its own default prints to stdout, which belongs to the application.
+        logger = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
+    logger.warning(what, **facts)
+
+
+def metrics() -> Observer:
+    """Return an observer that counts events and gauges exposure with OpenTelemetry.
+
+    `safedeploy.rollout.events` counts, by `event` and `state`; `safedeploy.rollout.exposure` is the
+    share of contexts that a change has reached, 0..1, by `subject`.
+    """
+    from opentelemetry.metrics import get_meter
+
+    meter = get_meter("safedeploy")
+    count = meter.create_counter("safedeploy.rollout.events", unit="{event}")
+    share = meter.create_gauge("safedeploy.rollout.exposure", unit="1")
+
+    def observe(event: Event, rollout: Rollout) -> None:
+        count.add(1, {"event": type(event).__name__, "state": rollout.state.label})
+        share.set(exposure(rollout).percent / 100, {"subject": rollout.change.subject})
+
+    return observe

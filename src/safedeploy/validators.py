@@ -1,0 +1,61 @@
+"""Validators: what the fields of a definition must be, said once, with the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+from safedeploy.errors import DefinitionError
+
+T = TypeVar("T")
+
+Validator: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def text(_: object, field: attrs.Attribute[str], value: object) -> None:
+    """Refuse what isn't a text with something in it."""
+    if not isinstance(value, str) or not value.strip():
+        raise DefinitionError(field.name, value, "give a text that isn't empty")
+
+
+def duration(_: object, field: attrs.Attribute[timedelta], value: object) -> None:
+    """Refuse what isn't a timedelta of zero or more."""
+    if not isinstance(value, timedelta) or value < timedelta(0):
+        raise DefinitionError(field.name, value, "give a timedelta that isn't negative")
+
+
+def real(value: float) -> float:
+    """Convert a whole number, so that 2 and 2.0 make one definition; leave anything else alone."""
+    return float(value) if type(value) is int else value
+
+
+def several(given: Iterable[T]) -> tuple[T, ...]:
+    """Convert any iterable to a tuple; leave anything else alone, for a validator to refuse."""
+    return tuple(given) if isinstance(given, Iterable) else given
+
+
+def a(*kinds: type) -> Validator:
+    """Return a validator that refuses what is of no such kind."""
+    names = " or ".join(kind.__name__ for kind in kinds)
+    mend = f"give {'an' if names[0] in 'AEIOU' else 'a'} {names}"
+
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kinds):
+            raise DefinitionError(field.name, value, mend)
+
+    return check
+
+
+def each(*kinds: type) -> Validator:
+    """Return a validator that refuses what isn't a tuple of such kinds."""
+    check_one, check_tuple = a(*kinds), a(tuple)
+
+    def check(definition: object, field: attrs.Attribute[Any], values: Iterable[object]) -> None:
+        check_tuple(definition, field, values)
+        for value in values:
+            check_one(definition, field, value)
+
+    return check

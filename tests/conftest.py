@@ -1,0 +1,60 @@
+"""Hypothesis profiles, and the rule that CI skips nothing."""
+
+import os
+import re
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The everyday run is the same every time; the long one searches anew, and prints how to repeat
+# what it found.
+settings.register_profile(
+    "default",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    print_blob=False,
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "long",
+    settings.get_profile("default"),
+    derandomize=False,
+    max_examples=1000,
+    print_blob=True,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+ALLOWED_SKIPS: tuple[str, ...] = ()  # regular expressions, each matched against the whole reason
+
+
+def unexplained(config: pytest.Config) -> list[str]:
+    """List what was skipped for a reason that nobody allowed."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None or "CI" not in os.environ:
+        return []
+    skipped = [
+        (report.nodeid, report.longrepr[2].removeprefix("Skipped: "))
+        for report in terminal.stats.get("skipped", ())
+    ]
+    return [
+        f"{name}: {why}"
+        for name, why in skipped
+        if not any(re.fullmatch(allowed, why) for allowed in ALLOWED_SKIPS)
+    ]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a green run that skipped something: a test that never runs protects nothing."""
+    if session.exitstatus == pytest.ExitCode.OK and unexplained(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say which skips made it fail."""
+    for line in unexplained(config):
+        terminalreporter.write_line(f"CI allows no skipped test: {line}", red=True)

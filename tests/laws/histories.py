@@ -1,0 +1,215 @@
+"""Histories of rollouts, as Hypothesis draws them: what is owed, and all that can come between.
+
+A history is a list of moves. A move looks at the rollout and makes an event: the one that an honest
+shell would report, or one that is late, early, foreign or repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import attrs
+from hypothesis import strategies as st
+
+from safedeploy import commands, events, rollouts, states
+from safedeploy.changes import Change
+from safedeploy.commands import Command
+from safedeploy.events import Event
+from safedeploy.gates import Answer, Check
+from safedeploy.health import HealthModel
+from safedeploy.plans import Plan, Ring
+from safedeploy.rollbacks import RollbackPolicy
+from safedeploy.signals import ErrorRate, Usage
+from safedeploy.states import Rollout
+from safedeploy.verdicts import Counts, Evidence, Finding, Verdict
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+EVERY = timedelta(seconds=10)
+HEALTH = HealthModel(ErrorRate(), Usage(at_least=10))
+USED = Counts(exposures=100, units=100, failures=0, fresh=100)
+
+
+def plan(*, ask: bool = False, bake: timedelta = 2 * EVERY) -> Plan:
+    """Make a plan with gates before the first ring and the second."""
+    return Plan(
+        before=(Check("reviewed"),),
+        rings=(
+            Ring("canary", percent=1, bake=bake),
+            Ring("half", percent=50, bake=bake, gates=(Check("quiet"), Check("signed"))),
+            Ring("everyone", percent=100, bake=bake),
+        ),
+        health=HEALTH,
+        on_issue=RollbackPolicy.roll_back(ask=ask),
+        assess_every=EVERY,
+    )
+
+
+def started(*, ask: bool = False) -> events.Started:
+    """Make the event that a history begins with."""
+    return events.Started(START, Change.code("shop", version="2"), plan(ask=ask))
+
+
+def evidence(rollout: Rollout, verdict: Verdict, at: datetime) -> Evidence:
+    """Make evidence about the present exposure."""
+    found = Finding("made up", verdict, "because")
+    return Evidence(rollout.scope, rollout.exposed_at, at, "made up", USED, USED, (found,))
+
+
+def assessed(
+    rollout: Rollout, verdict: Verdict, at: datetime, baked: timedelta = EVERY
+) -> events.Assessed:
+    """Make an honest assessment of the present exposure."""
+    return events.Assessed(at, evidence(rollout, verdict, at), rollout.health, baked)
+
+
+def confirmed(  # noqa: PLR0911 - one answer for each command
+    command: Command, rollout: Rollout, at: datetime
+) -> Event:
+    """Make what an honest shell reports once it has carried a command out."""
+    match command:
+        case commands.Ask(gate=gate):
+            return events.Answered(at, gate, Answer.OPENS)
+        case commands.Apply(ring=ring, epoch=epoch):
+            return events.Applied(at, ring, epoch)
+        case commands.Assess():
+            return assessed(rollout, Verdict.PASS, at)
+        case commands.Recover():
+            return events.RecoveryStarted(at, "at once")
+        case commands.Withdraw():
+            return events.Withdrawn(at)
+        case commands.Wake(at=due):
+            return events.Woken(max(at, due))
+        case _:  # somebody was paged, and decided to stop and recover
+            halted = isinstance(rollout.state, states.Halted)
+            return events.RecoveryStarted(at, "said so") if halted else events.Aborted(at, "7", "")
+
+
+Move = Callable[[Rollout, datetime], Event]
+
+
+def _unbound(rollout: Rollout, at: datetime, **wrong: Any) -> Event:
+    honest = assessed(rollout, Verdict.PASS, at)
+    return attrs.evolve(honest, evidence=attrs.evolve(honest.evidence, **wrong))
+
+
+def _judged(verdict: Verdict, rollout: Rollout, at: datetime) -> Event:
+    return assessed(rollout, verdict, at)
+
+
+UNBOUND: dict[str, Move] = {
+    "of another change": lambda rollout, at: _unbound(
+        rollout, at, scope=attrs.evolve(rollout.scope, change="service:other@1")
+    ),
+    "of another attempt": lambda rollout, at: _unbound(
+        rollout, at, scope=attrs.evolve(rollout.scope, attempt=rollout.attempt + 1)
+    ),
+    "of another ring": lambda rollout, at: _unbound(
+        rollout, at, scope=attrs.evolve(rollout.scope, ring="elsewhere")
+    ),
+    "of an earlier epoch": lambda rollout, at: _unbound(
+        rollout, at, scope=attrs.evolve(rollout.scope, epoch=rollout.epoch - 1)
+    ),
+    "begun before the exposure": lambda rollout, at: _unbound(
+        rollout, at, since=rollout.exposed_at - timedelta(microseconds=1)
+    ),
+    "stale": lambda rollout, at: attrs.evolve(
+        assessed(rollout, Verdict.PASS, at),
+        at=at + rollouts.FRESH * EVERY + timedelta(microseconds=1),
+    ),
+    "from the future": lambda rollout, at: _unbound(rollout, at, until=at + EVERY),
+}
+"""Every way in which evidence can miss the exposure that it should be about."""
+
+STRANGE: dict[str, Move] = {
+    **{f"assessed {verdict.name}": partial(_judged, verdict) for verdict in Verdict},
+    **UNBOUND,
+    "without evidence": lambda rollout, at: _unbound(rollout, at, findings=()),
+    "without use": lambda rollout, at: _unbound(rollout, at, canary=Counts()),
+    "user alert": lambda _, at: events.Alerted(at, by_user=True, reason="it hurts"),
+    "health alert": lambda _, at: events.Alerted(at, by_user=False, reason="it looks odd"),
+    "woken early": lambda _, at: events.Woken(at),
+    "woken late": lambda _, at: events.Woken(at + timedelta(days=9)),
+    "resumed": lambda _, at: events.Resumed(at, "7", "it was the weather"),
+    "aborted": lambda _, at: events.Aborted(at, "7", "better not"),
+    "unknown gate": lambda _, at: events.Answered(at, "nobody's", Answer.OPENS),
+    "gate holds": lambda _, at: events.Answered(at, "reviewed", Answer.HOLDS),
+    "gate opens": lambda _, at: events.Answered(at, "quiet", Answer.OPENS),
+    "gate fails": lambda _, at: events.Answered(at, "reviewed", Answer.FAILS),
+    "applied elsewhere": lambda rollout, at: events.Applied(at, "everyone", rollout.epoch),
+    "applied again": lambda rollout, at: events.Applied(at, rollout.ring.name, rollout.epoch),
+    "recovery started": lambda _, at: events.RecoveryStarted(at, "said so"),
+    "withdrawn": lambda _, at: events.Withdrawn(at),
+    "started again": lambda _, at: attrs.evolve(started(), at=at),
+    "killed": lambda _, at: events.Killed(at, "shop", "7", "it burns"),
+}
+
+
+@attrs.frozen
+class Step:
+    """One event of a history, with what it did."""
+
+    before: Rollout
+    event: Event
+    after: Rollout
+    commands: tuple[Command, ...]
+
+
+@st.composite
+def moves(draw: st.DrawFn) -> Move:
+    """Draw a move: four times in five, what an honest shell does next."""
+    if draw(st.integers(0, 4)):
+        which = draw(st.integers(0, 3))
+        return lambda rollout, at: _owed(rollout, at, which)
+    return STRANGE[draw(st.sampled_from(sorted(STRANGE)))]
+
+
+def _owed(rollout: Rollout, at: datetime, which: int) -> Event:
+    owed = [each for each in rollouts.pending(rollout) if not isinstance(each, commands.Wake)]
+    return confirmed(owed[which % len(owed)], rollout, at) if owed else events.Woken(at)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[Step, ...]:
+    """Draw a history from its first event on."""
+    begin = started(ask=draw(st.booleans()))
+    drawn = draw(st.lists(st.tuples(moves(), st.integers(0, 3)), max_size=40))
+    return tuple(_played(begin, drawn))
+
+
+def _played(begin: events.Started, drawn: list[tuple[Move, int]]) -> Iterator[Step]:
+    before = rollouts.begin(begin)
+    for move, intervals in drawn:
+        event = move(before, before.at + intervals * EVERY)
+        after, owed = rollouts.transition(before, event)
+        yield Step(before, event, after, owed)
+        before = after
+
+
+def stream(history: tuple[Step, ...]) -> list[Event]:
+    """Return the events of a history, the first one included."""
+    if not history:
+        return [started()]
+    first = history[0].before
+    return [
+        events.Started(first.at, first.change, first.plan, first.attempt),
+        *(step.event for step in history),
+    ]
+
+
+def reachable(history: tuple[Step, ...]) -> list[Rollout]:
+    """Return every rollout that a history goes through."""
+    return [step.before for step in history] + [step.after for step in history[-1:]]
+
+
+def resolved(rollout: Rollout) -> Rollout:
+    """Carry out what is owed, honestly, until the rollout is over or only waits."""
+    for _ in range(100):
+        owed = [each for each in rollouts.pending(rollout) if not isinstance(each, commands.Wake)]
+        if not owed:
+            break
+        event = confirmed(owed[0], rollout, rollout.at + EVERY)
+        rollout, _ = rollouts.transition(rollout, event)
+    return rollout

@@ -1,0 +1,189 @@
+"""The laws of advancing, A1 to A12, on the machine."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safedeploy import commands, events, rollouts, states
+from safedeploy.states import Baking, Halted, Paused, Pending
+from safedeploy.verdicts import Verdict
+from tests.laws.histories import EVERY, UNBOUND, Step, assessed, histories, reachable, resolved
+
+
+def leaves(step: Step) -> bool:
+    """Tell whether a ring is left in a step."""
+    if not isinstance(step.before.state, Baking):
+        return False
+    onwards = (
+        isinstance(step.after.state, Pending) and step.after.state.ring > step.before.state.ring
+    )
+    return onwards or isinstance(step.after.state, states.Completed)
+
+
+def grows(step: Step) -> bool:
+    """Tell whether more people are exposed after a step."""
+    return rollouts.exposure(step.after).percent > rollouts.exposure(step.before).percent
+
+
+@pytest.mark.law("A1")
+@given(histories())
+def test_a_ring_is_left_only_with_a_pass_that_carries_evidence(history: tuple[Step, ...]) -> None:
+    """Leaving a ring takes a PASS with samples, exposures, a window and a source."""
+    for step in history:
+        if leaves(step):
+            assert isinstance(step.event, events.Assessed)
+            evidence = step.event.evidence
+            assert Verdict.PASS is evidence.verdict
+            assert evidence.findings
+            assert evidence.canary.exposures > 0
+            assert evidence.source
+            assert evidence.since <= evidence.until
+
+
+@pytest.mark.law("A1")
+@given(histories())
+def test_exposure_grows_only_ring_by_ring(history: tuple[Step, ...]) -> None:
+    """More people are exposed only by a ring that begins or by completion, never skipping one."""
+    for step in history:
+        assert step.after.reached <= step.before.reached + 1
+        if grows(step):
+            began = isinstance(step.event, events.Applied)
+            assert began or isinstance(step.after.state, states.Completed)
+
+
+@pytest.mark.law("A2")
+@given(histories(), st.sampled_from(sorted(UNBOUND)))
+def test_evidence_about_anything_else_is_dropped(history: tuple[Step, ...], how: str) -> None:
+    """Evidence of another change, attempt, ring, epoch or time changes neither state nor health."""
+    for rollout in reachable(history):
+        event = UNBOUND[how](rollout, rollout.at + EVERY)
+        after, owed = rollouts.transition(rollout, event)
+        assert (rollout.state, rollout.health, rollout.evidence) == (
+            after.state,
+            after.health,
+            after.evidence,
+        )
+        assert () == owed
+
+
+@pytest.mark.law("A3")
+@given(histories(), st.sampled_from([Verdict.INCONCLUSIVE, Verdict.NO_DATA, Verdict.SOURCE_ERROR]))
+def test_silence_never_advances(history: tuple[Step, ...], verdict: Verdict) -> None:
+    """However often a verdict short of PASS is given, the rollout stays in its ring."""
+    for rollout in reachable(history):
+        after = rollout
+        for _ in range(5):
+            after, _ = rollouts.transition(after, assessed(after, verdict, after.at + EVERY))
+        assert (type(rollout.state), rollout.state.ring) == (type(after.state), after.state.ring)
+
+
+@pytest.mark.law("A6")
+@given(histories())
+def test_bake_counts_only_between_two_healthy_looks(history: tuple[Step, ...]) -> None:
+    """A step earns at most the time since the last look, and only when it shows health and use."""
+    for step in history:
+        before, after = step.before.state, step.after.state
+        if isinstance(before, Baking) and isinstance(after, Baking) and after.baked > before.baked:
+            assert isinstance(step.event, events.Assessed)
+            assert step.event.evidence.verdict <= Verdict.INCONCLUSIVE
+            assert after.baked - before.baked <= step.event.at - before.seen
+        if leaves(step):
+            assert isinstance(before, Baking)
+            assert isinstance(step.event, events.Assessed)
+            assert before.baked + step.event.baked >= step.before.ring.bake
+
+
+@pytest.mark.law("A6")
+@given(histories())
+def test_a_break_of_health_begins_the_bake_again(history: tuple[Step, ...]) -> None:
+    """A ring that was paused over its health, or newly exposed, has earned nothing yet."""
+    for step in history:
+        if isinstance(step.after.state, Baking) and not isinstance(step.before.state, Baking):
+            assert timedelta(0) == step.after.state.baked
+
+
+@pytest.mark.law("A8")
+@given(histories())
+def test_a_users_alert_halts_at_once(history: tuple[Step, ...]) -> None:
+    """In whatever state that moves, a user's alert halts in the same transition."""
+    for rollout in reachable(history):
+        alert = events.Alerted(rollout.at, by_user=True, reason="it hurts")
+        after, _ = rollouts.transition(rollout, alert)
+        if isinstance(rollout.state, states.Moving):
+            assert isinstance(after.state, Halted)
+            assert 0 == rollouts.exposure(after).percent
+
+
+@pytest.mark.law("A8")
+@given(histories())
+def test_a_health_alert_stops_the_clock_until_a_person_decides(history: tuple[Step, ...]) -> None:
+    """Neither time nor a PASS ends the pause; a person does, or the deadline, and that halts."""
+    for rollout in reachable(history):
+        alert = events.Alerted(rollout.at, by_user=False, reason="it looks odd")
+        paused, _ = rollouts.transition(rollout, alert)
+        if not isinstance(rollout.state, states.Moving):
+            continue
+        assert isinstance(paused.state, Paused)
+        passed = assessed(paused, Verdict.PASS, paused.at + EVERY, timedelta(days=1))
+        still, _ = rollouts.transition(paused, passed)
+        assert paused.state == still.state
+        early, _ = rollouts.transition(paused, events.Woken(paused.state.deadline - EVERY))
+        assert paused.state == early.state
+        halted, _ = rollouts.transition(paused, events.Woken(paused.state.deadline))
+        assert isinstance(halted.state, Halted)
+
+
+@pytest.mark.law("A11")
+@given(histories())
+def test_a_fresh_pass_with_its_bake_earned_leaves_at_once(history: tuple[Step, ...]) -> None:
+    """Nothing holds a ring that has shown what it had to show."""
+    for rollout in reachable(history):
+        if isinstance(rollout.state, Baking):
+            at = rollout.at + rollout.ring.bake
+            event = assessed(rollout, Verdict.PASS, at, rollout.ring.bake)
+            after, owed = rollouts.transition(rollout, event)
+            assert leaves(Step(rollout, event, after, owed))
+
+
+@pytest.mark.law("A11")
+@given(histories())
+def test_what_waits_too_long_names_a_duty(history: tuple[Step, ...]) -> None:
+    """What isn't final owes something; past its deadline, it calls a person or halts."""
+    for rollout in reachable(history):
+        owed = rollouts.pending(rollout)
+        assert bool(owed) == rollout.in_flight
+        for command in owed:
+            if isinstance(command, commands.Wake):
+                late, _ = rollouts.transition(rollout, events.Woken(command.at))
+                pages = [each for each in rollouts.pending(late) if isinstance(each, commands.Page)]
+                assert pages or isinstance(late.state, Halted)
+
+
+@pytest.mark.law("A11")
+@given(histories())
+def test_a_healthy_rollout_completes(history: tuple[Step, ...]) -> None:
+    """From every state that advances, honest work leads to everybody."""
+    for rollout in reachable(history):
+        if isinstance(rollout.state, states.Advancing) and not rollout.state.overdue:
+            done = resolved(rollout)
+            assert isinstance(done.state, states.Completed)
+            assert 100 == rollouts.exposure(done).percent
+
+
+@pytest.mark.law("A12")
+@given(histories())
+def test_halt_halts(history: tuple[Step, ...]) -> None:
+    """A HALT about this attempt halts in the same transition, whatever the state and the ring."""
+    for rollout in reachable(history):
+        if isinstance(rollout.state, states.Moving):
+            event = assessed(rollout, Verdict.HALT, rollout.at)
+            late = attrs.evolve(event.evidence, scope=attrs.evolve(rollout.scope, ring="canary"))
+            for each in (event, attrs.evolve(event, evidence=late)):
+                after, _ = rollouts.transition(rollout, each)
+                assert isinstance(after.state, Halted)
+                assert each == after.state.cause

@@ -1,0 +1,347 @@
+"""Every law's check has to fail on a planted bug; the bugs stay here, so that it still does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from safedeploy import metrics, rollouts, states
+from safedeploy.audiences import Exposure, Percentage, Predicate
+from safedeploy.commands import Command
+from safedeploy.contexts import Context
+from safedeploy.events import Alerted, Assessed, Event, Withdrawn, Woken
+from safedeploy.exposures import Exposures
+from safedeploy.flags import FeatureFlag, Resolution
+from safedeploy.projections import Served
+from safedeploy.states import Rollout
+from safedeploy.verdicts import Finding, Verdict
+from tests.laws import (
+    test_advance,
+    test_exposure,
+    test_record,
+    test_recovery,
+    test_watching,
+)
+
+
+@attrs.frozen
+class Mutant:
+    """A bug, where to plant it, and the check that has to notice."""
+
+    law: str
+    bug: str
+    where: str
+    planted: object
+    check: Callable[..., Any]
+    arguments: tuple[object, ...] = ()
+    fails_with: type[Exception] = AssertionError
+
+
+def salted_with_itself(self: Percentage, salt: str) -> Predicate:
+    """Draw every percentage anew."""
+    return lambda context: (
+        context.unit is not None and hash((context.unit, self.percent)) % 100 < self.percent
+    )
+
+
+def exposed_though_halted(rollout: Rollout) -> Exposure:
+    """Forget that a halt withdraws."""
+    percent = rollout.plan.exposed(rollout.reached) if rollout.reached >= 0 else 0
+    return Exposure(rollout.change.subject, percent)
+
+
+def serve_without_a_net(self: Exposures, flag: FeatureFlag[Any], context: Context) -> Served[Any]:
+    """Let whatever goes wrong reach the application."""
+    return self._compile(flag)(context)
+
+
+def resolution_without_rule(self: FeatureFlag[Any], *args: Any, **_: Any) -> Resolution[Any]:
+    """Forget which rule matched."""
+    variant, reason = args
+    return Resolution(self.key, self.variants[variant], variant, reason, self.version)
+
+
+def leave_on(enough: Verdict) -> Callable[[Rollout, states.Baking, Assessed], Rollout]:
+    """Leave a ring on less than a PASS."""
+
+    def baked(rollout: Rollout, state: states.Baking, event: Assessed) -> Rollout:
+        if event.evidence.verdict <= enough:
+            return rollouts._leave(rollout, event.at)
+        return attrs.evolve(rollout, state=attrs.evolve(state, seen=event.at))
+
+    return baked
+
+
+def never_leave(rollout: Rollout, state: states.Baking, event: Assessed) -> Rollout:
+    """Bake for ever."""
+    return attrs.evolve(rollout, state=attrs.evolve(state, seen=event.at, healthy=True))
+
+
+def first_match(verdicts: Iterable[Verdict]) -> Verdict:
+    """Take the first verdict instead of the worst."""
+    return next(iter(verdicts), Verdict.NO_DATA)
+
+
+def halt_on_a_broken_monitor(rollout: Rollout, state: states.Moving, event: Assessed) -> Rollout:
+    """Blame the change for its monitor."""
+    return rollouts._halt(rollout, state, event)
+
+
+def judge_again(rollout: Rollout, state: states.Moving, event: Assessed) -> Rollout:
+    """Decide while replaying."""
+    rollout.plan.health.judge(rollout.health, rollout.plan.criteria(0, event.at))
+    return rollouts._assessed(rollout, state, event)
+
+
+def without(*pairs: tuple[type, type]) -> dict[tuple[type, type], object]:
+    """Return the machine's table, with holes."""
+    return {pair: do for pair, do in rollouts.TRANSITIONS.items() if pair not in pairs}
+
+
+def replaced(kind: type, handler: object) -> dict[tuple[type, type], object]:
+    """Return the machine's table, with another handler for one kind of event."""
+    return {pair: handler if pair[1] is kind else do for pair, do in rollouts.TRANSITIONS.items()}
+
+
+def command_nothing(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Command, ...]]:
+    """Lose the commands of a transition."""
+    return TRANSITION(rollout, event)[0], ()
+
+
+def count_for_ever(self: metrics.Tally) -> None:
+    """Keep every unit."""
+    for arm in (self._canary, self._baseline):
+        arm.count(0, 0)
+
+
+TRANSITION = rollouts.transition
+
+MUTANTS = [
+    Mutant(
+        "E1",
+        "buckets come from the hash of this process",
+        "safedeploy.contexts.mixed",
+        lambda text: hash(text) % 2**64,
+        test_exposure.test_every_process_gives_the_same_answers,
+    ),
+    Mutant(
+        "E2",
+        "every percentage draws anew",
+        "safedeploy.audiences.Percentage.predicate",
+        salted_with_itself,
+        test_exposure.test_raising_a_percentage_takes_nobody_out,
+    ),
+    Mutant(
+        "E4",
+        "a halt leaves exposure as it is",
+        "safedeploy.rollouts.exposure",
+        exposed_though_halted,
+        test_recovery.test_a_halt_withdraws_in_the_same_transition,
+    ),
+    Mutant(
+        "E4",
+        "the engine goes on serving what was halted",
+        "safedeploy.exposures.Exposures.release",
+        lambda self, key, project: self._projects.setdefault(key, project),
+        test_recovery.test_withdrawal_beats_rules_groups_and_percentages,
+        ("alert",),
+    ),
+    Mutant(
+        "E5",
+        "an evaluation lets errors out",
+        "safedeploy.exposures.Exposures.serve",
+        serve_without_a_net,
+        test_exposure.test_evaluating_never_raises,
+        fails_with=AttributeError,
+    ),
+    Mutant(
+        "E6",
+        "a resolution doesn't name its rule",
+        "safedeploy.flags.FeatureFlag._resolution",
+        resolution_without_rule,
+        test_exposure.test_a_resolution_explains_itself,
+    ),
+    Mutant(
+        "A1",
+        "a ring is left on INCONCLUSIVE",
+        "safedeploy.rollouts._baked",
+        leave_on(Verdict.INCONCLUSIVE),
+        test_advance.test_a_ring_is_left_only_with_a_pass_that_carries_evidence,
+    ),
+    Mutant(
+        "A2",
+        "evidence isn't held against the exposure",
+        "safedeploy.rollouts._is_of_exposure",
+        lambda rollout, event: True,
+        test_advance.test_evidence_about_anything_else_is_dropped,
+    ),
+    Mutant(
+        "A3",
+        "silence passes",
+        "safedeploy.rollouts._baked",
+        leave_on(Verdict.NO_DATA),
+        test_advance.test_silence_never_advances,
+    ),
+    Mutant(
+        "A3",
+        "the floor of usage is no floor",
+        "safedeploy.signals.Usage.judge",
+        lambda self, *_: Finding("usage", Verdict.PASS, "fine"),
+        test_watching.test_silence_holds_after_health_as_well,
+        ("a dead canary",),
+    ),
+    Mutant(
+        "A4",
+        "a broken monitor halts",
+        "safedeploy.rollouts.TRANSITIONS",
+        replaced(Assessed, halt_on_a_broken_monitor),
+        test_watching.test_a_broken_monitor_never_rolls_back,
+    ),
+    Mutant(
+        "A5",
+        "the first verdict wins",
+        "safedeploy.verdicts.join",
+        first_match,
+        test_watching.test_evidence_keeps_every_finding,
+    ),
+    Mutant(
+        "A6",
+        "time alone bakes",
+        "safedeploy.assessments._earned",
+        lambda rollout, evidence, elapsed: elapsed,
+        test_watching.test_bake_is_earned,
+    ),
+    Mutant(
+        "A6",
+        "an event earns whatever it says",
+        "safedeploy.rollouts._baked",
+        lambda rollout, state, event: attrs.evolve(
+            rollout, state=attrs.evolve(state, baked=state.baked + timedelta(days=1))
+        ),
+        test_advance.test_bake_counts_only_between_two_healthy_looks,
+    ),
+    Mutant(
+        "A8",
+        "a user's alert only pauses",
+        "safedeploy.rollouts.TRANSITIONS",
+        replaced(Alerted, rollouts._pause),
+        test_advance.test_a_users_alert_halts_at_once,
+    ),
+    Mutant(
+        "A8",
+        "an alert about health is forgotten",
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Paused, Woken)),
+        test_advance.test_a_health_alert_stops_the_clock_until_a_person_decides,
+    ),
+    Mutant(
+        "A11",
+        "no ring is ever left",
+        "safedeploy.rollouts._baked",
+        never_leave,
+        test_advance.test_a_fresh_pass_with_its_bake_earned_leaves_at_once,
+    ),
+    Mutant(
+        "A11",
+        "nobody is called when a ring is late",
+        "safedeploy.rollouts.TRANSITIONS",
+        {pair: do for pair, do in rollouts.TRANSITIONS.items() if do is not rollouts._woken},
+        test_advance.test_what_waits_too_long_names_a_duty,
+    ),
+    Mutant(
+        "A12",
+        "a paused rollout isn't watched",
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Paused, Assessed)),
+        test_advance.test_halt_halts,
+    ),
+    Mutant(
+        "R1",
+        "a recovery never ends",
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Recovering, Withdrawn)),
+        test_recovery.test_every_halt_has_a_way_out,
+    ),
+    Mutant(
+        "R3",
+        "a transition loses its commands",
+        "safedeploy.rollouts.transition",
+        command_nothing,
+        test_recovery.test_what_is_owed_is_what_was_commanded,
+    ),
+    Mutant(
+        "R3",
+        "a command has another id each time it is derived",
+        "safedeploy.obligations._id",
+        lambda rollout, what: f"{rollout.id}{rollout.version}{what}",
+        test_recovery.test_what_is_owed_is_what_was_commanded,
+    ),
+    Mutant(
+        "R5",
+        "a kill is only noted",
+        "safedeploy.exposures.Exposures.settle",
+        lambda self, key, at, definition: None,
+        test_recovery.test_the_kill_switch_works_at_the_next_evaluation,
+    ),
+    Mutant(
+        "J1",
+        "an event is applied and not appended",
+        "safedeploy.flights.Flight.save",
+        lambda self, *events: None,
+        test_record.test_state_is_the_fold_of_the_journal,
+    ),
+    Mutant(
+        "J2",
+        "a replay judges anew",
+        "safedeploy.rollouts.TRANSITIONS",
+        replaced(Assessed, judge_again),
+        test_record.test_a_replay_decides_nothing_again,
+        (0.0,),
+    ),
+    Mutant(
+        "J3",
+        "a context shows whom it is for",
+        "safedeploy.contexts.Context.__repr__",
+        lambda self: f"Context({self.key!r})",
+        test_record.test_nothing_personal_is_recorded,
+        (0.0,),
+    ),
+    Mutant(
+        "S1",
+        "a tally keeps every unit",
+        "safedeploy.metrics.Tally._count",
+        count_for_ever,
+        test_record.test_tallies_are_bounded,
+    ),
+    Mutant(
+        "S1",
+        "every assessment is recorded",
+        "safedeploy.flights.is_worth_recording",
+        lambda recorded, after: True,
+        test_record.test_a_rollout_that_waits_for_ever_writes_ever_less,
+    ),
+]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.law}: {mutant.bug}")
+def test_a_law_notices_a_planted_bug(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the bug in place, the law's check fails."""
+    monkeypatch.setattr(mutant.where, mutant.planted)
+    with pytest.raises(mutant.fails_with):
+        mutant.check(*mutant.arguments)
+
+
+def test_every_law_that_is_checked_has_a_mutant() -> None:
+    """No law's check here goes without a bug that it was seen to notice."""
+    modules = (test_advance, test_exposure, test_record, test_recovery, test_watching)
+    checks = [check for module in modules for check in vars(module).values()]
+    marks = [mark for check in checks for mark in getattr(check, "pytestmark", ())]
+    laws = {mark.args[0] for mark in marks if mark.name == "law"}
+    assert laws == {mutant.law for mutant in MUTANTS}
+    assert {mutant.check.__name__ for mutant in MUTANTS} <= {
+        check.__name__ for check in checks if hasattr(check, "pytestmark")
+    }

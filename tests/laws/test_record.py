@@ -1,0 +1,147 @@
+"""The laws of the record, J1 to J3 and S1."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from unittest.mock import patch
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safedeploy import exposures, metrics, rollouts
+from safedeploy.audiences import Percentage
+from safedeploy.contexts import Context
+from safedeploy.digests import digest
+from safedeploy.engine import Engine
+from safedeploy.events import Event
+from safedeploy.flags import FeatureFlag
+from safedeploy.health import HealthModel
+from safedeploy.states import Rollout
+from tests.laws.histories import EVERY, START, Step, histories, stream
+from tests.laws.shops import Shop, customer, quick
+
+ACTIONS = ["serve", "serve", "serve", "alert", "health alert", "resume", "abort", "kill"]
+
+
+def act(shop: Shop, action: str) -> None:
+    """Do one of the things that can be done to a shop."""
+    if action == "serve" or not shop.rollout.in_flight:
+        shop.serve_an_interval()
+    elif action == "health alert":
+        shop.engine.alert(shop.rollout, by_user=False, reason="it looks odd")
+    elif action == "resume":
+        shop.engine.resume(shop.rollout, by="7", reason="it was the weather")
+    else:
+        shop.stop(action)
+
+
+@pytest.mark.law("J1")
+@given(st.lists(st.sampled_from(ACTIONS), max_size=15), st.floats(0, 0.3))
+def test_state_is_the_fold_of_the_journal(actions: list[str], defect: float) -> None:
+    """Whatever happened, an engine on the same journal stands where the first one stands."""
+    seen: list[Event] = []
+    shop = Shop(plan=quick(), defect=defect, observer=lambda event, _: seen.append(event))
+    for action in actions:
+        act(shop, action)
+    recorded = shop.journal.read(shop.rollout.id)
+    assert list(recorded) == seen
+    again = rollouts.fold(recorded)
+    now = shop.rollout
+    assert (now.state.label, now.state.ring) == (again.state.label, again.state.ring)
+    assert (now.epoch, now.reached) == (again.epoch, again.reached)
+    assert rollouts.exposure(now) == rollouts.exposure(again)
+
+
+@pytest.mark.law("J1")
+@given(histories())
+def test_the_journal_says_why_everything_stands_where_it_stands(
+    history: tuple[Step, ...],
+) -> None:
+    """A state changes only by an event, and every event has a reason to tell."""
+    for step in history:
+        assert step.event.reason
+        assert step.before.version + 1 == step.after.version
+        assert step.before.at <= step.after.at
+
+
+@pytest.mark.law("J2")
+@given(histories())
+def test_a_replay_gives_the_same_states_and_commands(history: tuple[Step, ...]) -> None:
+    """Folding the same events again gives the same states and commands, byte for byte."""
+    again = rollouts.begin(stream(history)[0])  # type: ignore[arg-type]
+    for step in history:
+        again, commands = rollouts.transition(again, step.event)
+        assert digest(essence(step.after)) == digest(essence(again))
+        assert step.commands == commands
+
+
+def essence(rollout: Rollout) -> tuple[object, ...]:
+    """Return all of a rollout that a digest can hold."""
+    return attrs.astuple(attrs.evolve(rollout, definition=None), recurse=False)
+
+
+@pytest.mark.law("J2")
+@pytest.mark.parametrize("defect", [0.0, 0.3])
+def test_a_replay_decides_nothing_again(defect: float) -> None:
+    """A fold reads the recorded verdicts: it works although no health model judges any more."""
+    shop = Shop(plan=quick(), defect=defect).open()
+    with patch.object(HealthModel, "judge", side_effect=AssertionError("decided again")):
+        again = rollouts.fold(shop.journal.read(shop.rollout.id))
+    assert shop.rollout.state == again.state
+
+
+@pytest.mark.law("J3")
+@pytest.mark.parametrize("defect", [0.0, 0.3])
+def test_nothing_personal_is_recorded(defect: float) -> None:
+    """Neither targeting keys nor attributes are in any event, rollout or repr of a context."""
+    told: list[str] = []
+    shop = Shop(plan=quick(), defect=defect, observer=lambda *what: told.append(str(what)))
+    shop.open()
+    for name in shop.journal.streams():
+        told += [str(attrs.asdict(event)) for event in shop.journal.read(name)]
+    text = " ".join((*told, repr(customer(1))))
+    assert "user-" not in text
+    assert "beta" not in text
+
+
+@pytest.mark.law("S1")
+@given(st.integers(1, 400))
+def test_tallies_are_bounded(customers: int) -> None:
+    """However many keys there are, a tally keeps no more than its capacity, and both arms alike."""
+    with patch.object(metrics, "CAPACITY", 100), patch.object(metrics, "BACKLOG", 50):
+        tally = metrics.Tally(START)
+        arms = (tally._canary, tally._baseline)
+        for number in range(customers):
+            unit = customer(number).unit
+            assert unit is not None
+            tally.record(unit, canary=number % 2 == 0, failed=number % 5 == 0)
+            kept = [s for arm in arms for s in (arm.known, arm.failed, arm.active, arm.log)]
+            assert sum(map(len, kept)) <= 2 * (100 + 50)
+        counts = tally.take(START + EVERY)
+    seen = counts.canary.units + counts.baseline.units
+    assert seen <= 100
+    assert counts.canary.fresh + counts.baseline.fresh <= 100
+    assert customers == counts.canary.exposures + counts.baseline.exposures
+    assert seen == customers or customers > 40
+
+
+@pytest.mark.law("S1")
+def test_compiled_flags_are_bounded() -> None:
+    """An application that makes up flags for ever doesn't fill the memory."""
+    engine = Engine()
+    with patch.object(exposures, "FLAGS", 100):
+        for number in range(1000):
+            engine.value(FeatureFlag.boolean(f"flag-{number}", when=Percentage(5)), Context("u"))
+            assert len(engine._exposures._table) <= 100
+
+
+@pytest.mark.law("S1")
+def test_a_rollout_that_waits_for_ever_writes_ever_less() -> None:
+    """A ring that nobody uses any more, or that flaps, records next to nothing, however long."""
+    shop = Shop(plan=quick(bake=timedelta(days=1)), customers=0)
+    for _ in range(3000):
+        shop.customers = shop.dice.choice([0, 0, 0, 5])
+        shop.serve_an_interval()
+    assert len(shop.journal.read(shop.rollout.id)) < 60

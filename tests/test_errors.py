@@ -1,0 +1,67 @@
+"""Everything that can be raised: each with the field, the value and the mend."""
+
+import copy
+
+import pytest
+
+from safedeploy import errors
+from safedeploy.errors import SafeDeployError
+
+EVERY_ERROR = [
+    errors.DefinitionError,
+    errors.JournalConflictError,
+    errors.ReleaseRefusedError,
+    errors.RolloutFinishedError,
+    errors.RolloutNotFoundError,
+]
+
+every_error = pytest.mark.parametrize("kind", EVERY_ERROR)
+
+
+@every_error
+def test_an_error_says_what_is_wrong_and_what_to_do(kind: type[SafeDeployError]) -> None:
+    """Field, value and mend can be read one by one, and the text holds all three."""
+    error = kind("percent", 101, "give a number between 0 and 100")
+
+    assert ("percent", 101, "give a number between 0 and 100") == (
+        error.field,
+        error.value,
+        error.mend,
+    )
+    assert "percent=101: give a number between 0 and 100" == str(error)
+
+
+@every_error
+def test_one_except_catches_everything(kind: type[SafeDeployError]) -> None:
+    """Every error of the library is a SafeDeployError, named as an error."""
+    assert issubclass(kind, SafeDeployError)
+    assert kind.__name__.endswith("Error")
+
+
+def test_every_error_is_known_here() -> None:
+    """No error of the library goes untested."""
+    assert set(EVERY_ERROR) == set(SafeDeployError.__subclasses__())
+
+
+@pytest.mark.parametrize(
+    ("kind", "standard"),
+    [(errors.DefinitionError, ValueError), (errors.RolloutNotFoundError, LookupError)],
+)
+def test_an_error_is_also_what_python_calls_it(
+    kind: type[SafeDeployError], standard: type[Exception]
+) -> None:
+    """Who knows nothing of the library catches a bad value or a failed look-up as usual."""
+    assert issubclass(kind, standard)
+
+
+@every_error
+def test_an_error_travels(kind: type[SafeDeployError]) -> None:
+    """A copy, as another process would get it, says the same."""
+    error = kind("percent", 101, "mend it")
+
+    assert str(error) == str(copy.copy(error))
+
+
+def test_a_text_that_is_wrong_is_quoted() -> None:
+    """The value is shown as it would be written in code, so that 5 and "5" differ."""
+    assert "percent='5': mend it" == str(SafeDeployError("percent", "5", "mend it"))

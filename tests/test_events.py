@@ -1,0 +1,79 @@
+"""Events: what can happen to a rollout, and why it did."""
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import attrs
+import pytest
+
+from safedeploy import events
+from safedeploy.changes import Change
+from safedeploy.events import Assessed, Event
+from safedeploy.gates import Answer
+from safedeploy.health import HealthModel
+from safedeploy.plans import Plan, Ring
+from safedeploy.signals import Health, Usage
+from safedeploy.verdicts import Counts, Evidence, Finding, Scope, Verdict
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=5)
+CHANGE = Change.code("shop", version="2")
+PLAN = Plan(rings=(Ring("canary", percent=1),), health=HealthModel(Usage(at_least=1)))
+HEALTH = Health(NOON, NOON, ())
+FOUND = (Finding("usage", Verdict.NO_DATA, "9 more exposures are needed"),)
+EVIDENCE = Evidence(
+    Scope("service:shop@2", 1, "canary", 1), NOON, NOON, "made up", Counts(), Counts(), FOUND
+)
+
+EVERY_EVENT: list[tuple[Event, str]] = [
+    (events.Started(NOON, CHANGE, PLAN, 2), "attempt 2 of service:shop@2"),
+    (events.Answered(NOON, "reviewed", Answer.OPENS), "reviewed opens"),
+    (events.Answered(NOON, "reviewed", Answer.HOLDS, "no reviewer"), "reviewed holds: no reviewer"),
+    (events.Applied(NOON, "canary", 1), "applied to canary"),
+    (Assessed(NOON, EVIDENCE, HEALTH), "usage: 9 more exposures are needed"),
+    (events.Alerted(NOON, by_user=True, reason="pager"), "pager"),
+    (events.Woken(NOON), "its deadline passed"),
+    (events.Resumed(NOON, "7", "a false alarm"), "a false alarm"),
+    (events.Aborted(NOON, "7", "wrong build"), "wrong build"),
+    (events.RecoveryStarted(NOON, "policy"), "policy"),
+    (events.Withdrawn(NOON), "withdrawn"),
+    (events.Killed(NOON, "new-checkout", "7", "it burns"), "it burns"),
+]
+
+
+@pytest.mark.parametrize(("event", "reason"), EVERY_EVENT)
+def test_an_event_says_when_and_why(event: Event, reason: str) -> None:
+    """Every event has its time and a reason for people, and can't be changed."""
+    assert (NOON, reason) == (event.at, event.reason)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        event.at = LATER  # type: ignore[misc]
+
+
+def test_every_event_is_known_here() -> None:
+    """No event goes untested."""
+    assert set(get_args(Event)) == {type(event) for event, _ in EVERY_EVENT}
+
+
+def test_an_attempt_is_the_first_unless_said() -> None:
+    """A rollout begins with the first attempt."""
+    assert "attempt 1 of service:shop@2" == events.Started(NOON, CHANGE, PLAN).reason
+
+
+def test_two_assessments_become_one() -> None:
+    """The later one keeps what it found, and has earned what both have earned."""
+    earlier = Assessed(NOON, EVIDENCE, HEALTH, timedelta(seconds=10))
+    later = Assessed(LATER, EVIDENCE, HEALTH, timedelta(seconds=5))
+
+    assert attrs.evolve(later, baked=timedelta(seconds=15)) == later.after(earlier)
+    assert later is later.after(None)
+
+
+def test_folding_assessments_is_associative() -> None:
+    """However assessments that weren't recorded are folded, the bake adds up alike."""
+    one, two, three = (
+        Assessed(NOON + timedelta(seconds=n), EVIDENCE, HEALTH, timedelta(seconds=n))
+        for n in (1, 2, 4)
+    )
+
+    assert three.after(two.after(one)) == three.after(two).after(one)
+    assert timedelta(seconds=7) == three.after(two.after(one)).baked

@@ -1,0 +1,93 @@
+"""Flights and their driver: what happens when the journal or an observer is in trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from safedeploy import rollouts
+from safedeploy.events import Event
+from safedeploy.journals import MemoryJournal
+from safedeploy.states import Rollout
+from tests.laws.shops import Shop, customer, quick
+
+
+class FlakyJournal(MemoryJournal):
+    """A journal that can be full."""
+
+    full = False
+
+    def append(self, stream: str, events: Sequence[Event], *, expected: int) -> int:
+        if self.full:
+            raise OSError("no space left on device")
+        return super().append(stream, events, expected=expected)
+
+
+def exposed(shop: Shop) -> bool:
+    """Tell whether anybody gets the new value."""
+    return "new" in {shop.engine.value(shop.flag, customer(n)) for n in range(100)}
+
+
+def test_nothing_is_promoted_while_the_journal_is_full() -> None:
+    """No ring begins before its beginning is saved; it does as soon as it can be."""
+    journal = FlakyJournal()
+    shop = Shop(journal=journal)
+    journal.full = True
+    for _ in range(3):
+        shop.serve_an_interval()
+        assert not exposed(shop)
+    journal.full = False
+    shop.engine.tick()
+    assert exposed(shop)
+
+
+def test_a_halt_withdraws_although_the_journal_is_full() -> None:
+    """A halt withdraws here at once, and is written when it can be, in order."""
+    journal = FlakyJournal()
+    shop = Shop(journal=journal)
+    shop.serve_an_interval()
+    journal.full = True
+    rollout = shop.engine.alert(shop.rollout, by_user=True, reason="it hurts")
+    assert "halted" == rollout.state.label
+    assert not exposed(shop)
+    shop.engine.tick()
+    journal.full = False
+    shop.engine.tick()
+    assert "rolled back" == shop.rollout.state.label
+    assert shop.rollout.state == rollouts.fold(journal.read(rollout.id)).state
+
+
+def test_two_engines_on_one_journal_agree() -> None:
+    """Who appends second takes over what the first has written, and nothing is written twice."""
+    one = Shop(plan=quick())
+    other = Shop(plan=quick(), journal=one.journal)
+    one.engine.tick()
+    other.engine.tick()
+    applied = [e for e in one.journal.read(one.rollout.id) if type(e).__name__ == "Applied"]
+    assert 1 == len(applied)
+    other.engine.tick()
+    assert exposed(other)
+
+
+def test_a_halt_reaches_a_journal_that_moved_on() -> None:
+    """A halt that lost the race for the journal is applied on top of what was written."""
+    one = Shop(plan=quick())
+    other = Shop(plan=quick(), journal=one.journal)
+    one.engine.tick()
+    other.stop("alert")
+    for _ in range(3):
+        other.engine.tick()
+    recorded = rollouts.fold(one.journal.read(one.rollout.id))
+    assert "rolled back" == recorded.state.label
+
+
+def test_an_observer_that_fails_breaks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """What an observer raises is logged by its type, and the rollout goes on."""
+
+    def observe(event: Event, rollout: Rollout) -> None:
+        raise ValueError("user-17")
+
+    shop = Shop(observer=observe).open()
+    assert "completed" == shop.rollout.state.label
+    assert "an observer failed" in capsys.readouterr().err

@@ -1,0 +1,74 @@
+"""Telemetry: what structlog and OpenTelemetry are told."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import patch
+
+import structlog
+
+from safedeploy import telemetry
+from safedeploy.telemetry import Observer
+from tests.laws.shops import Shop
+
+
+def observed(*observers: Observer) -> None:
+    """Carry a release through, with these observers looking on."""
+
+    def observe(*what: Any) -> None:
+        for observer in observers:
+            observer(*what)
+
+    Shop(observer=observe).open()
+
+
+def test_logs_tell_every_event() -> None:
+    """Each event is logged by its name, with the rollout's id, state, ring, exposure and reason."""
+    with structlog.testing.capture_logs() as entries:
+        observed(telemetry.logs())
+    names = [entry["event"] for entry in entries]
+    assert "Started" == names[0]
+    assert 3 == names.count("Applied")
+    assert {"rollout", "state", "ring", "exposed", "reason"} < set(entries[0])
+    assert ("completed", 100) == (entries[-1]["state"], entries[-1]["exposed"])
+    assert "user-" not in str(entries)
+
+
+class Instrument:
+    """Keep what a meter is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[float, dict[str, str]]] = []
+
+    def add(self, amount: float, attributes: dict[str, str]) -> None:
+        self.told.append((amount, attributes))
+
+    set = add
+
+
+def test_metrics_count_events_and_gauge_exposure() -> None:
+    """Events are counted by kind and state, and the exposure of a subject goes from 0 to 1."""
+    counter, gauge = Instrument(), Instrument()
+    with patch("opentelemetry.metrics.get_meter") as meter:
+        meter.return_value.create_counter.return_value = counter
+        meter.return_value.create_gauge.return_value = gauge
+        observed(telemetry.metrics())
+    assert (1, {"event": "Started", "state": "pending"}) == counter.told[0]
+    shares = [share for share, _ in gauge.told]
+    assert [0, 0.2, 0.5, 0.8, 1] == sorted(set(shares))
+    assert shares == sorted(shares)
+    assert {"subject": "flag:checkout"} == gauge.told[0][1]
+
+
+def test_metrics_work_without_an_sdk() -> None:
+    """With the API alone, nothing is exported and nothing fails."""
+    observed(telemetry.metrics())
+
+
+def test_warnings_go_where_the_application_says() -> None:
+    """A structlog that the application configured gets the warnings, too."""
+    with structlog.testing.capture_logs() as entries:
+        structlog.configure(processors=structlog.get_config()["processors"])
+        telemetry.warn("a person is needed", rollout="r")
+    structlog.reset_defaults()
+    assert [{"event": "a person is needed", "rollout": "r", "log_level": "warning"}] == entries
