@@ -201,7 +201,7 @@ def test_progress_says_how_far_it_is_and_what_is_lacking(monkeypatch: pytest.Mon
 
     Screen(terminal).show(baking)
 
-    said = "canary 20 % | failed: new 3/40, old 1/160 | e 12.5 of 10000 | needs 960 more, 1.0 s"
+    said = "canary 20 % | failed: new 3/40, old 1/160 | e 12/10000 | 960 more, 1.0 s"
     assert said == terminal.getvalue().strip()
 
 

@@ -84,7 +84,11 @@ def confirmed(  # noqa: PLR0911 - one answer for each command
             return events.Woken(max(at, due))
         case _:  # somebody was paged, and decided to stop and recover
             halted = isinstance(rollout.state, states.Halted)
-            return events.RecoveryStarted(at, "said so") if halted else events.Aborted(at, "7", "")
+            return (
+                events.RecoveryStarted(at, "said so")
+                if halted
+                else events.Aborted(at, "7", "better not")
+            )
 
 
 Move = Callable[[Rollout, datetime], Event]

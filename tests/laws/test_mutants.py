@@ -222,7 +222,7 @@ MUTANTS = [
         lambda rollout, state, event: attrs.evolve(
             rollout, state=attrs.evolve(state, baked=state.baked + timedelta(days=1))
         ),
-        test_advance.test_bake_counts_only_between_two_healthy_looks,
+        test_advance.test_no_event_earns_more_than_the_time_since_the_last,
     ),
     Mutant(
         "A8",

@@ -79,6 +79,6 @@ def _progress(rollout: Rollout) -> str:
     return (
         f"{rollout.ring.name} {exposure(rollout).percent:g} %"
         f" | failed: new {canary.failures}/{canary.units}, old {baseline.failures}/{baseline.units}"
-        f" | e {test.statistic or 0:.3g} of {test.threshold or 0:.0f}"
-        f" | needs {units} more, {bake:.1f} s"
+        f" | e {test.statistic or 0:.2g}/{test.threshold or 0:.0f}"
+        f" | {units} more, {bake:.1f} s"
     )
