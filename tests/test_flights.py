@@ -58,6 +58,44 @@ def test_a_halt_withdraws_although_the_journal_is_full() -> None:
     assert shop.rollout.state == rollouts.fold(journal.read(rollout.id)).state
 
 
+def test_health_is_watched_while_the_journal_is_full() -> None:
+    """A change that burns is withdrawn although nothing could be saved for a while."""
+    journal = FlakyJournal()
+    shop = Shop(journal=journal)
+    shop.serve_an_interval()
+    journal.full = True
+    shop.engine.alert(shop.rollout, by_user=False, reason="it looks odd")
+    shop.defect = 0.5
+    for _ in range(3):
+        shop.serve_an_interval()
+    assert not exposed(shop)
+    journal.full = False
+    shop.engine.tick()
+    assert "rolled back" == shop.rollout.state.label
+    assert shop.rollout.state == rollouts.fold(journal.read(shop.rollout.id)).state
+
+
+@pytest.mark.parametrize(("defect", "label"), [(0.0, "completed"), (0.5, "rolled back")])
+def test_what_was_measured_while_the_journal_was_full_counts(defect: float, label: str) -> None:
+    """A completion that couldn't be saved is none, and the health seen meanwhile isn't lost."""
+    journal = FlakyJournal()
+    shop = Shop(journal=journal)
+    while shop.rollout.state.ring < 2 or shop.rollout.reached < 2:
+        shop.serve_an_interval()
+    journal.full = True
+    for _ in range(20):
+        shop.serve_an_interval()
+    assert "baking" == shop.rollout.state.label
+    before = shop.rollout.health.canary
+    shop.defect = defect
+    shop.serve_an_interval()
+    shop.engine.tick()
+    journal.full = False
+    assert defect or before.exposures < shop.rollout.health.canary.exposures
+    shop.open()
+    assert label == shop.rollout.state.label
+
+
 def test_two_engines_on_one_journal_agree() -> None:
     """Who appends second takes over what the first has written, and nothing is written twice."""
     one = Shop(plan=quick())

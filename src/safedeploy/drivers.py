@@ -42,7 +42,7 @@ class Driver:
         """Carry out what a flight is owed. Never raises: what fails is tried in the next round."""
         try:
             with self._lock:
-                flight.save()
+                flight.try_to_save()
             done: set[str] = set()
             while command := _next(flight, done):
                 done.add(command.id)

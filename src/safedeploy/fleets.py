@@ -120,14 +120,14 @@ class Fleet:
         self._changed()
 
     def tick(self) -> timedelta:
-        """Drive every rollout in flight once, unless another tick is at work."""
+        """Drive every rollout that isn't done once, unless another tick is at work."""
         if self._ticking.acquire(blocking=False):
             try:
-                for flight in self._in_flight():
+                for flight in self._busy():
                     self._driver.drive(flight)
             finally:
                 self._ticking.release()
-        waits = (flight.rollout.plan.assess_every for flight in self._in_flight())
+        waits = (flight.rollout.plan.assess_every for flight in self._busy())
         return min(waits, default=IDLE)
 
     def _tell(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
@@ -140,8 +140,8 @@ class Fleet:
         self._changed()
         return flight.view
 
-    def _in_flight(self) -> list[Flight]:
-        return [flight for flight in list(self._flights.values()) if flight.rollout.in_flight]
+    def _busy(self) -> list[Flight]:
+        return [flight for flight in list(self._flights.values()) if flight.is_busy]
 
     def _flight(self, rollout: Rollout | str) -> Flight:
         name = rollout.id if isinstance(rollout, Rollout) else rollout

@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+import attrs
+
 from safedeploy import telemetry
 from safedeploy.assessments import assess, is_worth_recording
+from safedeploy.errors import JournalConflictError
 from safedeploy.events import Assessed, Event
 from safedeploy.gates import Run
 from safedeploy.journals import Journal
@@ -42,6 +45,11 @@ class Flight:
         self._seen: Assessed | None = None
         self._looked: tuple[datetime, float] | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is anything left to do or to save."""
+        return self.rollout.in_flight or bool(self._unsaved)
+
     def record(self, event: Event) -> None:
         """Apply an event, and append it to the journal.
 
@@ -58,17 +66,22 @@ class Flight:
         else:
             self._adopt(after, steps)
             self._unsaved += events
-            self._try_to_save()
+            self.try_to_save()
 
     def look(self, measurement: Measurement, at: datetime, monotonic: float) -> None:
         """Assess health, and record the assessment if a journal should learn of it."""
         event = assess(self.view, measurement, at, self._elapsed(at, monotonic)).after(self._seen)
         [(_, after)] = self._after((event,))
-        if is_worth_recording(self.rollout, after):
-            self._seen = None
-            self.record(event)
-        else:
+        if not is_worth_recording(self.rollout, after):
             self._seen, self.view = event, after
+            return
+        self._seen = None
+        try:
+            self.record(event)
+        except Exception:
+            # What was measured is measured once: keep it for the next look.
+            self._seen, self.view = event, attrs.evolve(self.view, health=event.health)
+            raise
 
     def save(self, *events: Event) -> None:
         """Append what wasn't saved yet, and these events.
@@ -81,9 +94,12 @@ class Flight:
             self._saved = self._journal.append(self.rollout.id, batch, expected=self._saved)
             self._unsaved = ()
 
-    def _try_to_save(self) -> None:
+    def try_to_save(self) -> None:
+        """Append what wasn't saved yet, if that can be done now."""
         try:
             self.save()
+        except JournalConflictError:
+            self.reload()
         except Exception as error:  # noqa: BLE001 - whatever the journal raises, it is tried again
             telemetry.warn("saving failed", rollout=self.rollout.id, error=type(error).__name__)
 

@@ -168,8 +168,9 @@ class Plan:
             raise DefinitionError("assess_every", self.assess_every, "give a timedelta above zero")
 
     def _check_noticing(self) -> None:
-        criteria = self.criteria(0, datetime.min.replace(tzinfo=UTC))
+        at = datetime.min.replace(tzinfo=UTC)
+        every_ring = [self.criteria(number, at) for number in range(len(self.rings))]
         for signal in self.health.signals:
-            if not signal.can_notice(criteria):
+            if not all(signal.can_notice(criteria) for criteria in every_ring):
                 mend = f"raise must_see above what {signal.name!r} tolerates"
                 raise DefinitionError("must_see", self.must_see, mend)
