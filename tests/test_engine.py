@@ -17,8 +17,8 @@ from safedeploy.engine import Engine
 from safedeploy.errors import (
     DefinitionError,
     ReleaseRefusedError,
-    RolloutFinishedError,
     RolloutNotFoundError,
+    RolloutStateError,
 )
 from safedeploy.events import Event
 from safedeploy.flags import FeatureFlag
@@ -137,8 +137,29 @@ def test_an_unknown_rollout_is_an_error() -> None:
 def test_a_completed_rollout_cannot_be_alerted() -> None:
     """An alert that could not halt anything any more is an error, and says what to do."""
     shop = Shop().open()
-    with pytest.raises(RolloutFinishedError, match="kill the flag"):
+    with pytest.raises(RolloutStateError, match="kill the flag"):
         shop.engine.alert(shop.rollout, by_user=True, reason="it hurts")
+
+
+def test_what_people_cannot_do_now_is_an_error() -> None:
+    """Resuming what isn't paused, or recovering what hasn't halted, is refused."""
+    shop = Shop()
+    shop.engine.tick()
+    for decide in (shop.engine.resume, shop.engine.recover):
+        with pytest.raises(RolloutStateError) as refused:
+            decide(shop.rollout, by="7", reason="let us see")
+        assert ("state", "baking") == (refused.value.field, refused.value.value)
+    assert 2 == len(shop.journal.read(shop.rollout.id))
+
+
+def test_a_halt_may_be_told_twice() -> None:
+    """Whoever alerts or aborts what has halted already gets it as it is."""
+    shop = Shop()
+    for how in ("abort", "alert", "abort"):
+        shop.stop(how)
+    shop.engine.tick()
+    shop.stop("alert")
+    assert "rolled back" == shop.rollout.state.label
 
 
 def test_a_check_is_asked_until_it_opens() -> None:

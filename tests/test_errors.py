@@ -11,7 +11,7 @@ EVERY_ERROR = [
     errors.DefinitionError,
     errors.JournalConflictError,
     errors.ReleaseRefusedError,
-    errors.RolloutFinishedError,
+    errors.RolloutStateError,
     errors.RolloutNotFoundError,
 ]
 

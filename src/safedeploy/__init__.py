@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.errors import DefinitionError as DefinitionError
     from safedeploy.errors import JournalConflictError as JournalConflictError
     from safedeploy.errors import ReleaseRefusedError as ReleaseRefusedError
-    from safedeploy.errors import RolloutFinishedError as RolloutFinishedError
     from safedeploy.errors import RolloutNotFoundError as RolloutNotFoundError
+    from safedeploy.errors import RolloutStateError as RolloutStateError
     from safedeploy.errors import SafeDeployError as SafeDeployError
     from safedeploy.flags import FeatureFlag as FeatureFlag
     from safedeploy.flags import Reason as Reason
@@ -66,7 +66,7 @@ _ROOMS = {
     "contexts": "Context",
     "engine": "Engine",
     "errors": "DefinitionError JournalConflictError ReleaseRefusedError"
-    " RolloutFinishedError RolloutNotFoundError SafeDeployError",
+    " RolloutStateError RolloutNotFoundError SafeDeployError",
     "flags": "FeatureFlag Reason Resolution Rule",
     "gates": "Answer Check",
     "health": "HealthModel",

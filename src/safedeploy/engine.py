@@ -139,20 +139,32 @@ class Engine:
             reason: what is wrong, for people; it goes into the journal, so nothing personal.
 
         Raises:
-            RolloutFinishedError: the rollout has completed; `kill` the flag, or release the mend.
+            RolloutStateError: the rollout has completed; `kill` the flag, or release the mend.
         """
         return self._fleet().alert(rollout, by_user=by_user, reason=reason)
 
     def resume(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
-        """Close an alert with the decision to go on; the ring's bake begins again."""
+        """Close an alert with the decision to go on; the ring's bake begins again.
+
+        Raises:
+            RolloutStateError: the rollout isn't paused.
+        """
         return self._fleet().resume(rollout, by=by, reason=reason)
 
     def abort(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
-        """Halt a rollout. Once this returns, nobody is exposed here any more."""
+        """Halt a rollout. Once this returns, nobody is exposed here any more.
+
+        Raises:
+            RolloutStateError: the rollout has completed.
+        """
         return self._fleet().abort(rollout, by=by, reason=reason)
 
     def recover(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
-        """Begin the recovery of a halted rollout whose policy asks a person."""
+        """Begin the recovery of a halted rollout whose policy asks a person.
+
+        Raises:
+            RolloutStateError: the rollout hasn't halted.
+        """
         return self._fleet().recover(rollout, by=by, reason=reason)
 
     def kill(self, flag: FeatureFlag[Any], *, by: str, reason: str) -> None:

@@ -34,8 +34,8 @@ class RolloutNotFoundError(SafeDeployError, LookupError):
     """No rollout of this engine has that id."""
 
 
-class RolloutFinishedError(SafeDeployError):
-    """The rollout is over, so what was asked of it can't be done any more."""
+class RolloutStateError(SafeDeployError):
+    """The rollout isn't in a state in which that can be done; nothing was recorded."""
 
 
 class JournalConflictError(SafeDeployError):

@@ -14,8 +14,8 @@ from safedeploy.drivers import Driver
 from safedeploy.errors import (
     JournalConflictError,
     ReleaseRefusedError,
-    RolloutFinishedError,
     RolloutNotFoundError,
+    RolloutStateError,
 )
 from safedeploy.events import Event
 from safedeploy.exposures import Exposures, Project
@@ -26,7 +26,16 @@ from safedeploy.journals import Journal
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.plans import Plan
 from safedeploy.rollouts import begin, exposure, fold, stream
-from safedeploy.states import Completed, Rollout
+from safedeploy.states import (
+    Baking,
+    Completed,
+    Halted,
+    Paused,
+    Pending,
+    Recovering,
+    RolledBack,
+    Rollout,
+)
 from safedeploy.telemetry import Observer
 
 
@@ -133,10 +142,11 @@ class Fleet:
     def _tell(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
         flight = self._flight(rollout)
         with self._lock:
-            if isinstance(flight.rollout.state, Completed):
-                mend = "it has completed: kill the flag, or release another change"
-                raise RolloutFinishedError("rollout", flight.rollout.id, mend)
-            flight.record(event(self._driver.now(flight)))
+            told = event(self._driver.now(flight))
+            possible, mend = _POSSIBLE[type(told)]
+            if not isinstance(flight.rollout.state, possible):
+                raise RolloutStateError("state", flight.rollout.state.label, mend)
+            flight.record(told)
         self._changed()
         return flight.view
 
@@ -206,6 +216,21 @@ class Fleet:
             rollout=rollout.id,
             ring=rollout.scope.ring,
         )
+
+
+_UNDONE = (Pending, Baking, Paused, Halted, Recovering, RolledBack)
+_COMPLETED = "it has completed: kill the flag, or release another change"
+
+# What people can do in which states, and what to do instead. A halt may be told twice.
+_POSSIBLE: dict[type, tuple[tuple[type, ...], str]] = {
+    events.Alerted: (_UNDONE, _COMPLETED),
+    events.Aborted: (_UNDONE, _COMPLETED),
+    events.Resumed: ((Paused,), "nothing to close: only an alert about health pauses a rollout"),
+    events.RecoveryStarted: (
+        (Halted, Recovering, RolledBack),
+        "nothing to recover: abort it first",
+    ),
+}
 
 
 def _refuse_misuse(definition: FeatureFlag[Any], plan: Plan, attempt: int) -> None:

@@ -31,9 +31,9 @@ def act(shop: Shop, action: str) -> None:
         shop.serve_an_interval()
     elif action == "health alert":
         shop.engine.alert(shop.rollout, by_user=False, reason="it looks odd")
-    elif action == "resume":
+    elif action == "resume" and shop.rollout.state.label == "paused":
         shop.engine.resume(shop.rollout, by="7", reason="it was the weather")
-    else:
+    elif action != "resume":
         shop.stop(action)
 
 
