@@ -151,14 +151,19 @@ STRANGE: dict[str, Move] = {
 }
 
 
-@attrs.frozen
 class Step:
-    """One event of a history, with what it did."""
+    """One event of a history, with what it did. No attrs class: those are shown whole."""
 
-    before: Rollout
-    event: Event
-    after: Rollout
-    commands: tuple[Command, ...]
+    def __init__(
+        self, before: Rollout, event: Event, after: Rollout, commands: tuple[Command, ...]
+    ) -> None:
+        self.before = before
+        self.event = event
+        self.after = after
+        self.commands = commands
+
+    def __repr__(self) -> str:
+        return f"{type(self.event).__name__} -> {self.after.state.label}"
 
 
 @st.composite
