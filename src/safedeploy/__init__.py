@@ -66,7 +66,7 @@ _ROOMS = {
     "contexts": "Context",
     "engine": "Engine",
     "errors": "DefinitionError JournalConflictError ReleaseRefusedError"
-    " RolloutStateError RolloutNotFoundError SafeDeployError",
+    " RolloutNotFoundError RolloutStateError SafeDeployError",
     "flags": "FeatureFlag Reason Resolution Rule",
     "gates": "Answer Check",
     "health": "HealthModel",

@@ -26,16 +26,7 @@ from safedeploy.journals import Journal
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.plans import Plan
 from safedeploy.rollouts import begin, exposure, fold, stream
-from safedeploy.states import (
-    Baking,
-    Completed,
-    Halted,
-    Paused,
-    Pending,
-    Recovering,
-    RolledBack,
-    Rollout,
-)
+from safedeploy.states import Completed, Moving, Paused, Rollout, Stopped
 from safedeploy.telemetry import Observer
 
 
@@ -218,18 +209,14 @@ class Fleet:
         )
 
 
-_UNDONE = (Pending, Baking, Paused, Halted, Recovering, RolledBack)
 _COMPLETED = "it has completed: kill the flag, or release another change"
 
 # What people can do in which states, and what to do instead. A halt may be told twice.
-_POSSIBLE: dict[type, tuple[tuple[type, ...], str]] = {
-    events.Alerted: (_UNDONE, _COMPLETED),
-    events.Aborted: (_UNDONE, _COMPLETED),
-    events.Resumed: ((Paused,), "nothing to close: only an alert about health pauses a rollout"),
-    events.RecoveryStarted: (
-        (Halted, Recovering, RolledBack),
-        "nothing to recover: abort it first",
-    ),
+_POSSIBLE: dict[type, tuple[Any, str]] = {
+    events.Alerted: (Moving | Stopped, _COMPLETED),
+    events.Aborted: (Moving | Stopped, _COMPLETED),
+    events.Resumed: (Paused, "nothing to close: only an alert about health pauses a rollout"),
+    events.RecoveryStarted: (Stopped, "nothing to recover: abort it first"),
 }
 
 

@@ -137,6 +137,7 @@ class Completed:
 
 Advancing: TypeAlias = Pending | Baking
 Moving: TypeAlias = Pending | Baking | Paused
+Stopped: TypeAlias = Halted | Recovering | RolledBack
 State: TypeAlias = Pending | Baking | Paused | Halted | Recovering | RolledBack | Completed
 
 
@@ -193,4 +194,4 @@ class Rollout:
     @property
     def is_withdrawn(self) -> bool:
         """Whether a halt has withdrawn the exposure."""
-        return isinstance(self.state, Halted | Recovering | RolledBack)
+        return isinstance(self.state, Stopped)
