@@ -13,6 +13,7 @@ from safedeploy import (
     ErrorRate,
     FeatureFlag,
     HealthModel,
+    MemoryJournal,
     Plan,
     Ring,
     RolledBack,
@@ -76,7 +77,7 @@ def drive(engine: Engine, rollout: Rollout) -> Rollout:
 
 
 if __name__ == "__main__":
-    engine = Engine(clock=clock, observers=[narrate])
+    engine = Engine(clock=clock, journal=MemoryJournal(), observers=[narrate])
     rollout = engine.release(new_checkout.serve("on"), plan)
     engine.tick()
     rollout = drive(engine, rollout)

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
 
-SLOW = {"imports"}  # it starts a dozen processes
+SLOW = {"imports", "journals"}  # a dozen processes; ten thousand entries
 
 every_benchmark = pytest.mark.parametrize(
     "name",
@@ -31,7 +31,7 @@ def is_figure(value: Any) -> bool:
 
 def test_there_are_benchmarks() -> None:
     """What follows isn't vacuous."""
-    assert {"flags", "imports", "rollouts"} <= set(BENCHMARKS)
+    assert {"flags", "imports", "journals", "rollouts"} <= set(BENCHMARKS)
 
 
 @every_benchmark

@@ -1,27 +1,59 @@
 import io
 import json
+import re
 import runpy
+import signal
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
-from safedeploy import Engine, Rollout, demo
+from safedeploy import Engine, Rollout, demo, leases
 from safedeploy.__main__ import main
+from safedeploy.clocks import SystemClock
+from safedeploy.demo import earlier
 from safedeploy.demo.acts import Report, Settings, Stage
 from safedeploy.demo.crowd import Answer
-from safedeploy.demo.screen import Screen
+from safedeploy.demo.screen import Screen, standing
 from safedeploy.demo.shop import CHECKOUT, Cart, checkout_v1, checkout_v2, checkout_v3
-from safedeploy.events import Aborted
-from safedeploy.states import Baking, Completed, RolledBack
+from safedeploy.events import Aborted, Applied
+from safedeploy.journals import MemoryJournal, SqliteJournal
+from safedeploy.states import Baking, Completed, Recovering, RolledBack
+from safedeploy.testing import FakeClock
 from safedeploy.verdicts import Counts, Evidence, Finding, Verdict
 
 FIELDS = {"state", "halted_in", "exposed", "harmed", "reason"}
+BRIEF = """
+import os, signal, sys
+from datetime import timedelta
+from safedeploy import demo, leases
+from safedeploy.__main__ import main
+from safedeploy.demo.acts import Settings
+from safedeploy.demo.screen import Screen
+
+path, moment, how = sys.argv[1:]
+
+
+class Fatal(Screen):
+    def say(self, text=""):
+        super().say(text)
+        if moment in text:
+            os.kill(os.getpid(), getattr(signal, how))
+
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the shell made of it
+leases.TERM = timedelta(seconds=0.4)
+quick = Settings(bake=timedelta(seconds=0.2), must_see=60.0, at_least=60, linger=0.1)
+demo.Settings, demo.Screen = lambda: quick, Fatal
+sys.exit(main(["demo", "--defect", "0.5", "--journal", path]))
+"""
+ALL_RINGS = [("v2", "canary"), ("v3", "canary"), ("v3", "half"), ("v3", "everyone")]
 QUICK = Settings(bake=timedelta(0), must_see=60.0, at_least=60, linger=0.1)
 
 
@@ -42,6 +74,40 @@ def parsed(*arguments: str) -> Namespace:
     parser = ArgumentParser()
     demo.accept(parser)
     return parser.parse_args(arguments)
+
+
+def brief(path: Path, moment: str, how: str = "SIGKILL") -> tuple[int, str]:
+    """Run a brief demo that stops itself as soon as it says something; return how it ended."""
+    command = [sys.executable, "-W", "error", "-c", BRIEF, str(path), moment, how]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    assert "" == ended.stderr
+    return ended.returncode, ended.stdout
+
+
+def whole(path: Path, moment: str = "no such moment") -> int:
+    """Run the whole demo, kill it as soon as it says something, and return its exit status."""
+    command = [sys.executable, "-W", "error", "-m", "safedeploy", "demo", "--journal", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            if moment in line:
+                process.kill()
+    return process.returncode
+
+
+def rings(path: Path) -> list[tuple[str, str]]:
+    """Return every ring that was applied, with what was applied to it, as the journal has it."""
+    journal = SqliteJournal(path, read_only=True)
+    streams = zip(("v2", "v3"), journal.streams(), strict=True)
+    applied = ((each, event) for each, name in streams for event in journal.read(name))
+    return [(each, event.ring) for each, event in applied if isinstance(event, Applied)]
+
+
+def standings(path: Path, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
+    """Return the state and the ring of every rollout, as `status` has them."""
+    capsys.readouterr()
+    assert 0 == main(["status", str(path), "--json"])
+    told = json.loads(capsys.readouterr().out)["rollouts"]
+    return [(each["state"], each["ring"]) for each in told]
 
 
 def released() -> Rollout:
@@ -252,3 +318,150 @@ def test_ctrl_c_ends_a_command_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "run", interrupted)
 
     assert 130 == main(["demo"])
+
+
+# With a journal
+
+
+def test_a_demo_that_was_stopped_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stopped at whatever moment, a demo goes on where it was, and applies no ring again."""
+    path = tmp_path / "rollouts.db"
+    dead, wait = -signal.SIGKILL, "Another process drives what is in this journal, or was killed"
+
+    assert dead == brief(path, "ring canary: 20 % of the customers get v2")[0]
+    assert [("baking", "canary")] == standings(path, capsys)
+
+    status, said = brief(path, "HALT in ring canary")
+    assert (dead, True) == (status, wait in said)
+    assert "It goes on where it was: v2 baking in ring canary, 0.0 of 0.2 s of its bake" in said
+    assert [("halted", "canary")] == standings(path, capsys)
+
+    status, said = brief(path, "Act 2: version 3 is released", "SIGINT")
+    assert (130, True) == (status, wait in said)
+    assert "It goes on where it was: v2 halted in ring canary: error rate: " in said
+    assert [("rolled back", "canary")] == standings(path, capsys)
+
+    status, said = brief(path, "ring half: 50 % of the customers get v3")
+    assert (dead, False) == (status, wait in said)
+    assert "That was over before this run: v2 rolled back in ring canary: error rate: " in said
+    assert [("rolled back", "canary"), ("baking", "half")] == standings(path, capsys)
+
+    status, said = brief(path, "no such moment")
+    assert (0, True) == (status, wait in said)
+    assert "It goes on where it was: v3 baking in ring half" in said
+    assert "Act 1: v2 rolled back before this run.\n  It halted in ring canary: error rate" in said
+    assert f"python -m safedeploy status {path}\n" in said
+    assert [("rolled back", "canary"), ("completed", "everyone")] == standings(path, capsys)
+    assert ALL_RINGS == rings(path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "Act 1: version 2 is released",
+        "ring canary: 20 % of the customers get v2",
+        "HALT in ring canary",
+        "Act 2: version 3 is released",
+        "ring canary: 20 % of the customers get v3",
+        "ring everyone: 80 % of the customers get v3",
+        "completed: everybody gets v3",
+    ],
+)
+def test_the_whole_demo_goes_on_after_a_kill(
+    moment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Killed from outside at any line, the demo ends as it should in the next run."""
+    path = tmp_path / "rollouts.db"
+
+    assert [-signal.SIGKILL, 0] == [whole(path, moment), whole(path)]
+    assert [("rolled back", "canary"), ("completed", "everyone")] == standings(path, capsys)
+    assert ALL_RINGS == rings(path)
+
+
+def test_what_earlier_runs_have_shown_is_not_shown_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An act that is over is told as recorded, one that isn't goes on; then nothing is left."""
+    path = tmp_path / "rollouts.db"
+    dead = Engine(journal=path, clock=FakeClock(SystemClock().now() - timedelta(minutes=30)))
+    first = dead.release(CHECKOUT.serve("v2"), QUICK.plan)
+    dead.abort(first, by="somebody", reason="seen enough")
+    dead.tick()
+    dead.release(CHECKOUT.serve("v3"), QUICK.plan)
+    dead.tick()
+    monkeypatch.setattr(leases, "TERM", timedelta(seconds=0.1))
+
+    assert 0 == demo.run(parsed("--healthy", "--journal", str(path)), QUICK)
+    said = capsys.readouterr().out
+    assert "Another process drives what is in this journal, or was killed while it did so." in said
+    assert "That was over before this run: v2 rolled back in ring canary: seen enough." in said
+    assert "An earlier run began that. It goes on where it was: v3 baking in ring canary" in said
+    assert "Requests in this run: " in said
+    assert re.search(r"^Act 2: v3 completed after \d\d?\.\d s in this run\.$", said, re.MULTILINE)
+
+    assert 0 == demo.run(parsed("--journal", str(path)), QUICK)
+    said = capsys.readouterr().out
+    assert said.startswith("Both acts were over before this run.\nAct 1: v2 rolled back before")
+    assert "To see both acts again, give another file." in said
+
+    assert 0 == demo.run(parsed("--json", "--journal", str(path)), QUICK)
+    acts = json.loads(capsys.readouterr().out)["acts"]
+    assert [("rolled back", None, None), ("completed", None, None)] == [
+        (act["state"], act["exposed"], act["harmed"]) for act in acts
+    ]
+
+
+def test_the_wait_for_a_dead_process_is_no_delay_of_an_act() -> None:
+    """Patience lasts as much longer as it may take to be sure that nobody else drives."""
+    told, journal = io.StringIO(), MemoryJournal()
+    free = earlier.patient(journal, Screen(told), QUICK)
+    assert (QUICK, "") == (free, told.getvalue())
+
+    journal.claim("4242-1a2b", after=journal.lease())
+    taken = earlier.patient(journal, Screen(told), QUICK)
+    assert attrs.evolve(QUICK, patience=QUICK.patience + 5) == taken
+    assert "nothing was heard of it for 5 s, this one takes over" in told.getvalue()
+
+
+def test_a_journaled_demo_that_is_not_stopped_tells_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a new file, both acts are this run's, and no earlier one is mentioned."""
+    path = tmp_path / "rollouts.db"
+
+    assert 0 == demo.run(parsed("--defect", "0.5", "--journal", str(path)), QUICK)
+    said = capsys.readouterr().out
+    assert (0, 0) == (said.count("earlier run"), said.count("in this run"))
+    assert [("rolled back", "canary"), ("completed", "everyone")] == standings(path, capsys)
+
+
+def test_a_journal_that_cannot_be_used_stops_the_demo(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A foreign file is left alone, and a line says why."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but long enough to be looked at\n" * 50)
+
+    assert 1 == demo.run(parsed("--journal", str(path)), QUICK)
+    said = capsys.readouterr()
+    assert ("", 1) == (said.out, said.err.count("\n"))
+    assert f"The demo stops: journal='{path}': it isn't a journal, or is damaged" in said.err
+
+
+def test_a_standing_is_told_in_a_line() -> None:
+    """State, ring, and either the bake that was earned or the reason of the halt."""
+    rollout = released()
+    at, cause = rollout.at, Aborted(rollout.at, "somebody", "seen enough")
+    baking = Baking(1, at, at, baked=timedelta(seconds=0.5))
+
+    assert [
+        "v2 pending in ring canary",
+        "v2 baking in ring half, 0.5 of 1.5 s of its bake recorded",
+        "v2 recovering in ring canary: seen enough",
+    ] == [
+        standing(attrs.evolve(rollout, state=state))
+        for state in (rollout.state, baking, Recovering(0, at, cause))
+    ]

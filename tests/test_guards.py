@@ -13,6 +13,7 @@ from safedeploy.engine import Engine
 from safedeploy.flags import FeatureFlag
 from safedeploy.guards import Guard
 from safedeploy.verdicts import Counts
+from tests.laws.histories import EVERY
 from tests.laws.shops import Shop, customer
 
 
@@ -46,6 +47,7 @@ def counted(block: Callable[[Guard[str]], None], error: type[BaseException] | No
     else:
         with pytest.raises(error), guard as exposure:
             block(exposure)
+    shop.clock.advance(EVERY)
     shop.engine.tick()
     return shop.rollout.health.canary
 
@@ -97,6 +99,7 @@ def test_a_guard_works_around_await() -> None:
             await asyncio.Event().wait()
 
     asyncio.run(serve_all())
+    shop.clock.advance(EVERY)
     shop.engine.tick()
     canary = (shop.rollout.evidence or pytest.fail("nothing was seen")).canary
     assert (len(reached), sum(n % 2 for n in reached)) == (canary.exposures, canary.failures)
@@ -110,6 +113,7 @@ def test_one_unit_counts_once() -> None:
     for _ in range(5):
         with shop.engine.guard(shop.flag, customer(reached)) as exposure:
             exposure.fail()
+    shop.clock.advance(EVERY)
     shop.engine.tick()
     assert Counts(5, 1, 1, 1) == shop.rollout.health.canary
 
@@ -122,6 +126,7 @@ def test_who_is_not_affected_is_not_counted() -> None:
     for context in (Context("user-1"), Context()):
         with shop.engine.guard(FLAG, context) as exposure:
             assert "old" == exposure.value
+    shop.clock.advance(EVERY)
     shop.engine.tick()
     assert (Counts(), Counts()) == (shop.rollout.health.canary, shop.rollout.health.baseline)
 
@@ -135,6 +140,7 @@ def test_an_outcome_belongs_to_the_exposure_in_which_it_began() -> None:
         while shop.rollout.reached == 0:
             shop.serve_an_interval()
         late.fail()
+    shop.clock.advance(EVERY)
     shop.engine.tick()
     assert 0 == shop.rollout.health.canary.failures
 

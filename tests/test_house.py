@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / "src" / "safedeploy"
-LAST_FLOOR_ABOVE = "(clocks) | (metrics) | (journals) | (targets)"
+LAST_FLOOR_ABOVE = "(forks)"
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 30
 ASKS_FOR_TIME = {"now", "utcnow", "today"}

@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.engine import Engine as Engine
     from safedeploy.errors import DefinitionError as DefinitionError
     from safedeploy.errors import JournalConflictError as JournalConflictError
+    from safedeploy.errors import JournalInvalidError as JournalInvalidError
+    from safedeploy.errors import JournalUnavailableError as JournalUnavailableError
     from safedeploy.errors import ReleaseRefusedError as ReleaseRefusedError
     from safedeploy.errors import RolloutNotFoundError as RolloutNotFoundError
     from safedeploy.errors import RolloutStateError as RolloutStateError
@@ -35,6 +37,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.health import HealthModel as HealthModel
     from safedeploy.journals import Journal as Journal
     from safedeploy.journals import MemoryJournal as MemoryJournal
+    from safedeploy.journals import SqliteJournal as SqliteJournal
     from safedeploy.metrics import MetricSource as MetricSource
     from safedeploy.plans import Plan as Plan
     from safedeploy.plans import Ring as Ring
@@ -65,12 +68,12 @@ _ROOMS = {
     "clocks": "Clock SystemClock",
     "contexts": "Context",
     "engine": "Engine",
-    "errors": "DefinitionError JournalConflictError ReleaseRefusedError"
-    " RolloutNotFoundError RolloutStateError SafeDeployError",
+    "errors": "DefinitionError JournalConflictError JournalInvalidError JournalUnavailableError"
+    " ReleaseRefusedError RolloutNotFoundError RolloutStateError SafeDeployError",
     "flags": "FeatureFlag Reason Resolution Rule",
     "gates": "Answer Check",
     "health": "HealthModel",
-    "journals": "Journal MemoryJournal",
+    "journals": "Journal MemoryJournal SqliteJournal",
     "metrics": "MetricSource",
     "plans": "Plan Ring",
     "rollbacks": "RollBack RollbackPolicy",

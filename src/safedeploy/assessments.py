@@ -11,6 +11,9 @@ from safedeploy.verdicts import Evidence, Measurement, Verdict
 TOLERANCE = 3
 """A gap longer than this many assessment intervals earns no bake: nobody watched."""
 
+BLOCKS = 500
+"""So many blocks are folded in at most before that is recorded: a successor reads them again."""
+
 SLICES = 4
 """Parts of a ring's bake: the bets' reserve is staked, and progress recorded, part by part."""
 
@@ -44,11 +47,14 @@ def is_worth_recording(recorded: Rollout, after: Rollout) -> bool:
     """Tell whether a journal should learn how a rollout has moved since it was last recorded.
 
     It should when the rollout stands elsewhere, when a part of the bake was earned, and when the
-    verdict is another one and some time has passed. A rollout that waits for ever writes ever less.
+    verdict is another one and some time has passed, and when many blocks were folded in. A rollout
+    that waits for ever writes ever less.
     """
     if (type(after.state), after.state.ring) != (type(recorded.state), recorded.state.ring):
         return True
     if _slice(after) != _slice(recorded):
+        return True
+    if after.health.block - recorded.health.block >= BLOCKS:
         return True
     patience = (after.at - after.exposed_at) / 10
     return _verdict(after) != _verdict(recorded) and after.at - recorded.at > patience

@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 IDLE = timedelta(seconds=30)
-"""How long an engine's ticks may be apart when nothing is in flight."""
+"""How long an engine's ticks may be apart when nothing is in flight and no journal is shared."""
+
+POLL = timedelta(seconds=1)
+"""How long they may be apart when one is: other processes' halts and kills are seen that soon."""
 
 
 class Clock(Protocol):

@@ -17,7 +17,9 @@ from safedeploy.errors import DefinitionError
 def digest(value: object) -> str:
     """Return the SHA-256 of a value's canonical form, as 64 hex digits.
 
-    Fields that don't count for equality (a check's callable, say) don't count here either.
+    Fields that don't count for equality (a check's callable, say) don't count here either; nor do
+    those that have their default, so that a later version may add fields. So no default of a kind
+    that is digested may ever change.
 
     Args:
         value: JSON scalars, enums, times, durations, and tuples, lists, sets, mappings or attrs
@@ -44,8 +46,20 @@ def _canonical(value: Any) -> object:
 
 
 def _fields(kind: type[Any], value: Any) -> object:
-    counted = [field.name for field in attrs.fields(kind) if field.eq]
-    return [kind.__qualname__, {name: _canonical(getattr(value, name)) for name in counted}]
+    told = {
+        field.name: _canonical(getattr(value, field.name))
+        for field in attrs.fields(kind)
+        if field.eq and not _is_default(field, value)
+    }
+    return [kind.__qualname__, told]
+
+
+def _is_default(field: attrs.Attribute[Any], value: Any) -> bool:
+    default: Any = field.default
+    if make := getattr(default, "factory", None):
+        default = make(value) if default.takes_self else make()
+    given = getattr(value, field.name)
+    return type(given) is type(default) and bool(given == default)
 
 
 def _time(value: datetime) -> object:

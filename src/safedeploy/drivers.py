@@ -13,7 +13,9 @@ from safedeploy.commands import Command
 from safedeploy.errors import JournalConflictError
 from safedeploy.flights import Flight
 from safedeploy.gates import Answer
+from safedeploy.journals import Lease
 from safedeploy.metrics import MetricSource
+from safedeploy.pools import Pool
 from safedeploy.rollouts import pending
 from safedeploy.verdicts import Measurement
 
@@ -22,12 +24,22 @@ class Driver:
     """Carry out the commands of flights, each at most once a round.
 
     The lock is held around pure steps and appending, never around a check or a measurement.
+
+    Args:
+        clock: the time.
+        source: what measures health, if the host has anything of its own.
+        pool: what measures health if not.
+        lock: held whenever a flight is touched.
     """
 
-    def __init__(self, clock: Clock, source: MetricSource, lock: threading.RLock) -> None:
+    def __init__(
+        self, clock: Clock, source: MetricSource | None, pool: Pool, lock: threading.RLock
+    ) -> None:
         self._clock = clock
         self._source = source
+        self._pool = pool
         self._lock = lock
+        self._lease: Lease | None = None
         self._carry_out: dict[type, Callable[[Flight, Any], None]] = {
             commands.Ask: self._ask,
             commands.Apply: self._apply,
@@ -38,11 +50,15 @@ class Driver:
             commands.Page: self._page,
         }
 
-    def drive(self, flight: Flight) -> None:
-        """Carry out what a flight is owed. Never raises: what fails is tried in the next round."""
+    def drive(self, flight: Flight, lease: Lease) -> None:
+        """Carry out what a flight is owed. Never raises: what fails is tried in the next round.
+
+        Args:
+            flight: which.
+            lease: what this process drives under; whoever has a later one is obeyed.
+        """
+        self._lease = lease
         try:
-            with self._lock:
-                flight.try_to_save()
             done: set[str] = set()
             while command := _next(flight, done):
                 done.add(command.id)
@@ -53,25 +69,23 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - one rollout's trouble mustn't stop the others
             telemetry.warn("a round failed", rollout=flight.rollout.id, error=type(error).__name__)
 
-    def now(self, flight: Flight) -> datetime:
-        """Return the time, never before what the flight's stream holds."""
-        return max(self._clock.now(), flight.rollout.at)
-
     def report(self, flight: Flight, command: Command, event: Any) -> None:
         """Record what came of a command, unless the rollout doesn't ask for it any more."""
         with self._lock:
             if command in pending(flight.rollout):
-                flight.record(event)
+                flight.record(event, lease=self._lease)
 
     def _ask(self, flight: Flight, command: commands.Ask) -> None:
         answer, detail = self._answer(flight, command.gate)
         if answer is Answer.HOLDS and flight.answers.get(command.gate) == detail:
             return
         flight.answers[command.gate] = detail
-        event = events.Answered(self.now(flight), command.gate, answer, detail)
+        event = events.Answered(flight.now(self._clock), command.gate, answer, detail)
         self.report(flight, command, event)
 
     def _answer(self, flight: Flight, gate: str) -> tuple[Answer, str]:
+        if gate not in flight.checks:
+            return Answer.HOLDS, "this process has no function of that name: release it here, too"
         try:
             answer = flight.checks[gate](flight.rollout.change)
         except Exception as error:  # noqa: BLE001 - a broken check holds, whatever it raises
@@ -82,29 +96,41 @@ class Driver:
 
     def _apply(self, flight: Flight, command: commands.Apply) -> None:
         # The engine is a flag's target: recording the event is all there is to applying it.
-        event = events.Applied(self.now(flight), command.ring, command.epoch)
+        event = events.Applied(flight.now(self._clock), command.ring, command.epoch)
         self.report(flight, command, event)
 
     def _assess(self, flight: Flight, command: commands.Assess) -> None:
-        scope, at = flight.rollout.scope, self.now(flight)
-        try:
-            measurement = self._source.measure(scope, at)
-        except Exception as error:  # noqa: BLE001 - a monitor's failure isn't the change's failure
-            measurement = Measurement(at, at, error=f"measuring raised {type(error).__name__}")
+        if not flight.is_due(flight.looked, self._clock.monotonic()):
+            return
+        at, exposure = flight.now(self._clock), flight.exposure
+        measurement = self._measured(flight, at)
         with self._lock:
             if command in pending(flight.rollout):
-                flight.look(measurement, max(at, flight.rollout.at), self._clock.monotonic())
+                at = max(at, flight.rollout.at)
+                flight.look(measurement, at, self._clock.monotonic(), lease=self._lease)
+            saved = flight.is_saved
+        if saved:
+            self._pool.compact(exposure, flight.rollout.health.block)
+
+    def _measured(self, flight: Flight, at: datetime) -> Measurement:
+        try:
+            if self._source:
+                return self._source.measure(flight.rollout.scope, at)
+            after, dropped = flight.view.health.block, flight.dropped
+            return self._pool.measure(flight.exposure, at, after=after, dropped=dropped)
+        except Exception as error:  # noqa: BLE001 - a monitor's failure isn't the change's failure
+            return Measurement(at, at, error=f"measuring raised {type(error).__name__}")
 
     def _recover(self, flight: Flight, command: commands.Recover) -> None:
-        event = events.RecoveryStarted(self.now(flight), "the policy rolls back at once")
+        event = events.RecoveryStarted(flight.now(self._clock), "the policy rolls back at once")
         self.report(flight, command, event)
 
     def _withdraw(self, flight: Flight, command: commands.Withdraw) -> None:
         # As with applying: the halt has withdrawn the exposure already.
-        self.report(flight, command, events.Withdrawn(self.now(flight)))
+        self.report(flight, command, events.Withdrawn(flight.now(self._clock)))
 
     def _wake(self, flight: Flight, command: commands.Wake) -> None:
-        at = self.now(flight)
+        at = flight.now(self._clock)
         if at >= command.at:
             self.report(flight, command, events.Woken(at))
 

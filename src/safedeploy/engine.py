@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -9,12 +10,13 @@ from datetime import timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from safedeploy.clocks import IDLE, Clock, SystemClock
+from safedeploy import forks
+from safedeploy.clocks import IDLE, POLL, Clock, SystemClock
 from safedeploy.contexts import Context
-from safedeploy.errors import DefinitionError
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag, Resolution, noted
 from safedeploy.guards import Guard
+from safedeploy.tickers import Ticker
 
 if TYPE_CHECKING:  # what only a release needs is imported by the first one: see `_fleet`
     from safedeploy.fleets import Fleet
@@ -26,6 +28,9 @@ if TYPE_CHECKING:  # what only a release needs is imported by the first one: see
 
 T = TypeVar("T")
 
+LONG = timedelta(hours=1)
+"""A plan that bakes longer than this should be kept in a journal that outlives the process."""
+
 
 class Engine:
     """Evaluate flags, release changes to them ring by ring, watch, halt and recover.
@@ -35,33 +40,36 @@ class Engine:
 
     Args:
         clock: the time; the system's, unless given.
-        journal: where events are kept; in memory, unless given. Rollouts in it go on.
+        journal: where events are kept; a path is that of a `SqliteJournal`. Rollouts in it go on,
+            and processes that share it run one rollout together. In memory, unless given.
         source: what measures health; this process's guarded blocks, unless given.
-        observers: called with every recorded event and the rollout after it. See `telemetry`.
+        observers: called with every event that this engine records, and the rollout after it. See
+            `telemetry`.
 
     Raises:
-        DefinitionError: the journal is a path.
+        JournalUnavailableError: the journal can't be opened.
+        JournalInvalidError: what is in it can't be used.
     """
 
     def __init__(
         self,
         *,
         clock: Clock | None = None,
-        journal: Journal | None = None,
+        journal: Journal | str | PathLike[str] | None = None,
         source: MetricSource | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
-        if isinstance(journal, str | PathLike):
-            raise DefinitionError("journal", journal, "give a Journal: there are none in files yet")
         self._clock = clock or SystemClock()
-        self._journal = journal
+        self._journal = _opened(journal)
         self._source = source
         self._observers = observers
         self._exposures = Exposures()
         self._launching = threading.Lock()
         self._launched: Fleet | None = None
-        self._wake = threading.Event()
-        if journal is not None and journal.streams():
+        self._warned = False
+        self._ticker = Ticker(self.tick)
+        forks.at_fork(self._restart)
+        if self._journal is not None:
             self._fleet()
 
     # Evaluating
@@ -113,7 +121,10 @@ class Engine:
             ReleaseRefusedError: another rollout of the flag is in flight, there is nothing to
                 release, or nobody could answer a check.
         """
-        return self._fleet().release(definition, plan, attempt=attempt, author=author)
+        rollout = self._fleet().release(definition, plan, attempt=attempt, author=author)
+        if self._journal is None and not self._warned and rollout.in_flight:
+            self._warned = _warned_of_forgetting(rollout)
+        return rollout
 
     def rollout(self, rollout: Rollout | str) -> Rollout:
         """Return a rollout as it is now, by its id or an earlier value of it.
@@ -183,23 +194,35 @@ class Engine:
         """
         return self._launched.tick() if self._launched else IDLE
 
+    def start(self) -> None:
+        """Tick in a daemon thread until `stop`, or the end of the process.
+
+        A child process that is forked meanwhile gets a thread of its own.
+        """
+        self._ticker.start()
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """End the thread, post what was measured, and let another process drive."""
+        atexit.unregister(self.stop)
+        self._ticker.stop()
+        if self._launched:
+            self._launched.leave()
+
     @contextmanager
     def running(self) -> Generator[Engine]:
         """Tick in a daemon thread for as long as the block lasts."""
-        stopped = threading.Event()
-        thread = threading.Thread(target=self._run, args=(stopped,), name="safedeploy", daemon=True)
-        thread.start()
+        self.start()
         try:
             yield self
         finally:
-            stopped.set()
-            self._wake.set()
-            thread.join()
+            self.stop()
 
-    def _run(self, stopped: threading.Event) -> None:
-        while not stopped.is_set():
-            self._wake.clear()
-            self._wake.wait(self.tick().total_seconds())
+    def _restart(self) -> None:
+        self._launching = threading.Lock()
+        if self._launched:
+            self._launched.restart()
+        self._ticker.restart()
 
     def _fleet(self) -> Fleet:
         with self._launching:
@@ -208,13 +231,33 @@ class Engine:
                 from safedeploy.fleets import Fleet
                 from safedeploy.journals import MemoryJournal
 
-                journal = MemoryJournal() if self._journal is None else self._journal
                 self._launched = Fleet(
                     clock=self._clock,
-                    journal=journal,
+                    journal=self._journal or MemoryJournal(),
                     source=self._source,
                     observers=self._observers,
                     exposures=self._exposures,
-                    changed=self._wake.set,
+                    poll=POLL if self._journal else IDLE,
+                    changed=self._ticker.wake,
                 )
             return self._launched
+
+
+def _opened(journal: Journal | str | PathLike[str] | None) -> Journal | None:
+    if isinstance(journal, str | PathLike):
+        from safedeploy.journals import SqliteJournal
+
+        return SqliteJournal(journal)
+    return journal
+
+
+def _warned_of_forgetting(rollout: Rollout) -> bool:
+    """Tell whether a plan outlasts the memory of a process, and say so."""
+    bake = sum((ring.bake for ring in rollout.plan.rings), timedelta(0))
+    if bake <= LONG:
+        return False
+    from safedeploy import telemetry
+
+    mend = 'Engine(journal="rollouts.db") remembers it'
+    telemetry.warn("a restart forgets this rollout", rollout=rollout.id, bake=str(bake), mend=mend)
+    return True

@@ -40,3 +40,11 @@ class RolloutStateError(SafeDeployError):
 
 class JournalConflictError(SafeDeployError):
     """Somebody else appended first: read the stream again and decide anew."""
+
+
+class JournalUnavailableError(SafeDeployError):
+    """The journal can't be read or written now: locked, full, or not allowed. Later it may be."""
+
+
+class JournalInvalidError(SafeDeployError):
+    """The journal can't be used: it is foreign, damaged, altered, cut, or of a later version."""

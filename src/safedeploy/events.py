@@ -158,6 +158,66 @@ class Killed:
     reason: str
 
 
+@attrs.frozen
+class Settled:
+    """Say what a flag's latest completion or kill left behind.
+
+    Attributes:
+        at: when.
+        flag: the flag's key.
+        definition: what everybody gets, whatever the code says; None where the flag was killed.
+    """
+
+    at: datetime
+    flag: str
+    definition: FeatureFlag[Any] | None = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Checkpointed:
+    """A journal was summed up, so that opening it needn't read everything again.
+
+    Attributes:
+        at: when.
+        position: the position of the last entry that is summed up here.
+        streams: the rollouts that matter still: in flight, or the latest of their flag, and halted.
+        settled: what completions and kills have left behind.
+    """
+
+    at: datetime
+    position: int
+    streams: tuple[str, ...]
+    settled: tuple[Settled, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"summed up to entry {self.position}"
+
+
+@attrs.frozen
+class Unknown:
+    """Something happened that can't be read here.
+
+    A later version has recorded it, or the journal wasn't given the host's own kinds. It changes
+    no state, and is kept as it was written.
+
+    Attributes:
+        at: when, if that could be read; else the year 1.
+        kind: what it is called.
+        text: the record, unchanged.
+    """
+
+    at: datetime
+    kind: str
+    text: str = attrs.field(repr=False)
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"{self.kind}, which can't be read here"
+
+
 Event: TypeAlias = (
     Started
     | Answered
@@ -170,4 +230,6 @@ Event: TypeAlias = (
     | RecoveryStarted
     | Withdrawn
     | Killed
+    | Checkpointed
+    | Unknown
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 from safedeploy import projections
 from safedeploy.contexts import Context
+from safedeploy.events import Settled
 from safedeploy.flags import FeatureFlag
 from safedeploy.projections import Projection, Served
 
@@ -25,7 +27,9 @@ class Exposures:
 
     def __init__(self) -> None:
         self._projects: dict[str, Project] = {}
-        self._settled: dict[str, tuple[datetime, FeatureFlag[Any] | None]] = {}
+        self._settled: dict[str, Settled] = {}
+        self._killing: set[str] = set()
+        self._held: set[str] = set()
         # Replaced, never emptied: whoever compiles from an older state stores into the older one.
         self._table: dict[str, tuple[FeatureFlag[Any], Projection]] = {}
 
@@ -41,23 +45,50 @@ class Exposures:
 
     def settled(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that the latest completed rollout left, if no kill came after."""
-        return self._settled.get(key, (None, None))[1]
+        return self._settled[key].definition if key in self._settled else None
+
+    def all_settled(self) -> tuple[Settled, ...]:
+        """Return what completions and kills have left behind, of every flag."""
+        return tuple(self._settled.values())
 
     def after(self, key: str, at: datetime) -> datetime:
         """Return the moment, or a later one that comes after whatever settled the flag.
 
         A clock that was set back must not make a kill, or what follows one, look old.
         """
-        return max(at, self._settled.get(key, (at, None))[0])
+        return max(at, self._settled[key].at) if key in self._settled else at
 
     def settle(self, key: str, at: datetime, definition: FeatureFlag[Any] | None) -> None:
         """Make a definition the stable one, whatever the code says; None kills the flag.
 
-        Of two for one flag the later counts, in whatever order they come.
+        Of two for one flag the later counts, in whatever order they come; and a kill that isn't in
+        the journal yet comes after everything that is.
         """
-        if key not in self._settled or self._settled[key][0] <= at:
-            self._settled[key] = (at, definition)
+        if definition and key in self._killing:
+            return
+        if key not in self._settled or self._settled[key].at <= at:
+            self._settled[key] = Settled(at, key, definition)
         self._table = {}
+
+    def kill(self, key: str, at: datetime) -> None:
+        """Serve a flag's off variant from now on, whatever the journal still brings."""
+        self._killing.add(key)
+        self.settle(key, at, None)
+
+    def killed(self, key: str) -> None:
+        """Take note that a kill is in the journal."""
+        self._killing.discard(key)
+
+    @contextmanager
+    def withdrawn(self, key: str) -> Generator[None]:
+        """Serve the stable definition while a halt waits for the engine's lock."""
+        self._held.add(key)
+        self._table = {}
+        try:
+            yield
+        finally:
+            self._held.discard(key)
+            self._table = {}
 
     def release(self, key: str, project: Project) -> None:
         """Serve a flag as its rollout says from now on."""
@@ -68,8 +99,11 @@ class Exposures:
         table = self._table
         if len(table) >= FLAGS:
             table = self._table = {}
-        _, stable = self._settled.get(flag.key, (None, flag))
+        settled = self._settled.get(flag.key)
+        stable = settled.definition if settled else flag
         project = self._projects.get(flag.key, projections.settled)
+        if flag.key in self._held:
+            project = projections.settled
         projection = project(stable or flag.disable())
         table[flag.key] = (flag, projection)
         return projection

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from safedeploy import events, projections, telemetry
-from safedeploy.clocks import IDLE, Clock
-from safedeploy.drivers import Driver
-from safedeploy.errors import (
-    JournalConflictError,
-    ReleaseRefusedError,
-    RolloutNotFoundError,
-    RolloutStateError,
-)
+from safedeploy import events
+from safedeploy.changes import Change
+from safedeploy.clocks import Clock
+from safedeploy.errors import JournalConflictError, ReleaseRefusedError, RolloutStateError
 from safedeploy.events import Event
-from safedeploy.exposures import Exposures, Project
+from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag
 from safedeploy.flights import Flight
 from safedeploy.gates import Run
 from safedeploy.journals import Journal
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.plans import Plan
-from safedeploy.rollouts import begin, exposure, fold, stream
+from safedeploy.rollouts import stream
+from safedeploy.rosters import Roster
+from safedeploy.rounds import Round
 from safedeploy.states import Completed, Moving, Paused, Rollout, Stopped
 from safedeploy.telemetry import Observer
+
+RACES = 10
+"""How often a release is decided anew because somebody else was faster."""
 
 
 class Fleet:
     """Begin rollouts, tell them what people decide, and drive them, tick by tick.
 
+    Several fleets, in several processes, may share a journal: all of them know every rollout, and
+    one of them drives.
+
     Args:
         clock: the time.
         journal: where the rollouts' events are kept; those in it go on.
-        source: what measures health; tallies kept here, unless given.
-        observers: called with every recorded event and the rollout after it.
+        source: what measures health; the tallies of all processes, unless given.
+        observers: called with every event that is recorded here, and the rollout after it.
         exposures: told what every flag serves.
+        poll: how long to wait between ticks at most.
         changed: called when somebody has changed something, so that a tick is due.
     """
 
@@ -50,21 +54,19 @@ class Fleet:
         source: MetricSource | None,
         observers: Sequence[Observer],
         exposures: Exposures,
+        poll: timedelta,
         changed: Callable[[], object],
     ) -> None:
         self._clock = clock
         self._journal = journal
-        self._observers = tuple(observers)
+        self._source = source
         self._exposures = exposures
+        self._poll = poll
         self._changed = changed
-        self._tallies = Tallies()
         self._lock = threading.RLock()
-        self._ticking = threading.Lock()
-        self._driver = Driver(clock, source or self._tallies, self._lock)
-        self._flights: dict[str, Flight] = {}
-        self._present: dict[str, Flight] = {}
-        for name in journal.streams():
-            self._restore(journal.read(name))
+        self._tallies = Tallies(_name())
+        self._roster = Roster(journal, observers, exposures, self._tallies)
+        self._round = self._make_round()
 
     def release(
         self, definition: FeatureFlag[Any], plan: Plan, *, attempt: int, author: str | None
@@ -74,17 +76,15 @@ class Fleet:
         change = definition.change(author=author)
         name = stream(change, plan, attempt)
         with self._lock:
-            if name not in self._flights:
-                self._refuse_conflict(definition)
-                at = self._exposures.after(definition.key, self._clock.now())
-                self._begin(name, events.Started(at, change, plan, attempt, definition))
-            self._flights[name].checks.update(_checks(plan))
+            flight = self._released(name, definition, plan, attempt, change)
+            flight.checks.update(_checks(plan))
         self._changed()
-        return self._flights[name].view
+        return flight.view
 
     def rollouts(self) -> tuple[Rollout, ...]:
         """Return all rollouts as they are now, oldest first."""
-        return tuple(flight.view for flight in list(self._flights.values()))
+        with self._lock:
+            return tuple(self._roster.all())
 
     def rollout(self, rollout: Rollout | str) -> Rollout:
         """Return a rollout as it is now."""
@@ -92,7 +92,8 @@ class Fleet:
 
     def alert(self, rollout: Rollout | str, *, by_user: bool, reason: str) -> Rollout:
         """Record an alert, and return the rollout after it."""
-        return self._tell(rollout, lambda at: events.Alerted(at, by_user, reason))
+        tell = self._halt if by_user else self._tell
+        return tell(rollout, lambda at: events.Alerted(at, by_user, reason))
 
     def resume(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
         """Record that somebody closed an alert, and return the rollout after it."""
@@ -100,7 +101,7 @@ class Fleet:
 
     def abort(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
         """Record that somebody halted a rollout, and return it after that."""
-        return self._tell(rollout, lambda at: events.Aborted(at, by, reason))
+        return self._halt(rollout, lambda at: events.Aborted(at, by, reason))
 
     def recover(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
         """Record that somebody began a recovery, and return the rollout after it."""
@@ -108,105 +109,95 @@ class Fleet:
 
     def kill(self, flag: FeatureFlag[Any], *, by: str, reason: str) -> None:
         """Disable a flag, and abort what is changing it."""
-        name = f"flag:{flag.key}"
-        with self._lock:
-            at = self._exposures.after(flag.key, self._clock.now())
-            killed = events.Killed(at, flag.key, by, reason)
-            self._exposures.settle(flag.key, killed.at, None)
-            flight = self._present.get(flag.key)
-            if flight and flight.rollout.in_flight:
-                flight.record(events.Aborted(self._driver.now(flight), by, reason))
-            self._journal.append(name, [killed], expected=len(self._journal.read(name)))
+        at = self._exposures.after(flag.key, self._clock.now())
+        self._exposures.kill(flag.key, at)
+        with self._exposures.withdrawn(flag.key), self._lock:
+            self._roster.kill(events.Killed(at, flag.key, by, reason), self._clock)
         self._changed()
 
     def tick(self) -> timedelta:
-        """Drive every rollout that isn't done once, unless another tick is at work."""
-        if self._ticking.acquire(blocking=False):
-            try:
-                for flight in self._busy():
-                    self._driver.drive(flight)
-            finally:
-                self._ticking.release()
-        waits = (flight.rollout.plan.assess_every for flight in self._busy())
-        return min(waits, default=IDLE)
+        """Take part in driving what isn't done, and return how long to wait before the next."""
+        return min(self._poll, self._round.go())
+
+    def leave(self) -> None:
+        """Post what was measured, and let another process drive."""
+        self._round.leave()
+
+    def restart(self) -> None:
+        """Start anew in a child process, where all other threads are gone, and what they held."""
+        self._lock = threading.RLock()
+        self._tallies.restart(_name())
+        self._roster.restart()
+        self._round = self._make_round()
+
+    def _make_round(self) -> Round:
+        return Round(
+            clock=self._clock,
+            journal=self._journal,
+            source=self._source,
+            tallies=self._tallies,
+            roster=self._roster,
+            lock=self._lock,
+        )
+
+    def _halt(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
+        # The lock may be held for as long as the journal keeps somebody waiting: a halt isn't.
+        with self._exposures.withdrawn(self._flight(rollout).rollout.change.name):
+            return self._tell(rollout, event)
 
     def _tell(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
         flight = self._flight(rollout)
         with self._lock:
-            told = event(self._driver.now(flight))
+            told = event(flight.now(self._clock))
             possible, mend = _POSSIBLE[type(told)]
+            if not isinstance(flight.rollout.state, possible):
+                # Before refusing, learn what others did; a halt doesn't wait for that.
+                self._roster.catch_up()
             if not isinstance(flight.rollout.state, possible):
                 raise RolloutStateError("state", flight.rollout.state.label, mend)
             flight.record(told)
+            if isinstance(flight.rollout.state, Completed):  # somebody else was faster
+                raise RolloutStateError("state", flight.rollout.state.label, _COMPLETED)
         self._changed()
         return flight.view
 
-    def _busy(self) -> list[Flight]:
-        return [flight for flight in list(self._flights.values()) if flight.is_busy]
-
     def _flight(self, rollout: Rollout | str) -> Flight:
         name = rollout.id if isinstance(rollout, Rollout) else rollout
-        if name not in self._flights:
-            raise RolloutNotFoundError("rollout", name, f"choose one of {list(self._flights)}")
-        return self._flights[name]
+        if flight := self._roster.get(name):
+            return flight
+        with self._lock:
+            self._roster.catch_up()
+            return self._roster.find(name)
+
+    def _released(
+        self, name: str, definition: FeatureFlag[Any], plan: Plan, attempt: int, change: Change
+    ) -> Flight:
+        for _ in range(RACES):
+            if flight := self._roster.get(name):
+                return flight
+            self._roster.catch_up()
+            if flight := self._roster.get(name) or self._roster.read(name):
+                return flight
+            self._refuse_conflict(definition)
+            at = self._exposures.after(definition.key, self._clock.now())
+            try:
+                return self._roster.begin(events.Started(at, change, plan, attempt, definition))
+            except JournalConflictError:
+                continue  # somebody was faster: decide anew
+        mend = "ask again; if that doesn't help, a later version has begun it: upgrade this one"
+        raise ReleaseRefusedError("rollout", name, mend)
 
     def _refuse_conflict(self, definition: FeatureFlag[Any]) -> None:
-        flight = self._present.get(definition.key)
+        flight = self._roster.present(definition.key)
+        if unread := self._roster.unread.get(definition.key):
+            mend = f"{unread} can't be read: upgrade this process, or give its journal the kinds"
+            raise ReleaseRefusedError("subject", definition.key, mend)
         if flight and flight.rollout.in_flight:
             mend = f"wait until {flight.rollout.id} is over, or abort it"
             raise ReleaseRefusedError("subject", flight.rollout.change.subject, mend)
         if definition == self._exposures.settled(definition.key):
             mend = "everybody has this definition: release another one, or nothing"
             raise ReleaseRefusedError("definition", definition.version, mend)
-
-    def _begin(self, name: str, started: events.Started) -> None:
-        try:
-            self._journal.append(name, [started], expected=0)
-        except JournalConflictError:
-            # Somebody else has begun it meanwhile: the same release is the same rollout.
-            self._restore(self._journal.read(name))
-            return
-        flight = self._board(begin(started))
-        self._adopted(flight, [(started, flight.rollout)])
-
-    def _restore(self, stream: Sequence[Event]) -> None:
-        if isinstance(stream[0], events.Started):
-            self._adopted(self._board(fold(stream)), ())
-        for event in stream:
-            if isinstance(event, events.Killed):
-                self._exposures.settle(event.flag, event.at, None)
-
-    def _board(self, rollout: Rollout) -> Flight:
-        flight = Flight(rollout, self._journal, self._adopted)
-        self._flights[rollout.id] = self._present[rollout.change.name] = flight
-        return flight
-
-    def _adopted(self, flight: Flight, steps: Sequence[tuple[Event, Rollout]]) -> None:
-        """Bring what is served in line with what a rollout has become, then tell the observers."""
-        rollout, key = flight.rollout, flight.rollout.change.name
-        if flight.epoch != rollout.epoch:
-            flight.epoch = rollout.epoch
-            if isinstance(rollout.state, Completed):
-                self._exposures.settle(key, rollout.state.since, rollout.definition)
-            self._exposures.release(key, self._project(rollout))
-        for event, after in steps:
-            for observer in self._observers:
-                telemetry.tell(observer, event, after)
-
-    def _project(self, rollout: Rollout) -> Project:
-        reached = exposure(rollout)
-        if not rollout.in_flight or not reached.percent or rollout.definition is None:
-            self._tallies.close(str(rollout.change))
-            detail = f"withdrawn: {rollout.id}" if rollout.is_withdrawn else ""
-            return partial(projections.settled, detail=detail)
-        return partial(
-            projections.released,
-            definition=rollout.definition,
-            exposure=reached,
-            tally=self._tallies.open(rollout.scope, rollout.exposed_at),
-            rollout=rollout.id,
-            ring=rollout.scope.ring,
-        )
 
 
 _COMPLETED = "it has completed: kill the flag, or release another change"
@@ -232,6 +223,11 @@ def _refuse_misuse(definition: FeatureFlag[Any], plan: Plan, attempt: int) -> No
                 raise ReleaseRefusedError(
                     "check", check.name, "give it a function: Check(..., run=...)"
                 )
+
+
+def _name() -> str:
+    """Return a name that no other process has."""
+    return f"{os.getpid()}-{os.urandom(4).hex()}"
 
 
 def _checks(plan: Plan) -> dict[str, Run]:

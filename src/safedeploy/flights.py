@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -10,13 +11,14 @@ import attrs
 
 from safedeploy import telemetry
 from safedeploy.assessments import assess, is_worth_recording
+from safedeploy.clocks import Clock
 from safedeploy.errors import JournalConflictError
-from safedeploy.events import Assessed, Event
+from safedeploy.events import Applied, Assessed, Event, Unknown
 from safedeploy.gates import Run
-from safedeploy.journals import Journal
-from safedeploy.rollouts import exposure, fold, transition
+from safedeploy.journals import Journal, Lease
+from safedeploy.rollouts import exposure, fold, following
 from safedeploy.states import Rollout
-from safedeploy.verdicts import Measurement
+from safedeploy.verdicts import Measurement, Verdict
 
 Adopted: TypeAlias = Callable[["Flight", "Sequence[tuple[Event, Rollout]]"], None]
 
@@ -25,50 +27,96 @@ class Flight:
     """Keep one rollout in step with its stream. Its engine's lock is held around every method.
 
     Args:
-        rollout: as its stream says.
-        journal: where the stream is.
+        stream: the events of the rollout so far.
+        journal: where they are.
         adopted: called when the rollout has changed, with the flight and the events that did it,
             each with the rollout after it.
     """
 
-    def __init__(self, rollout: Rollout, journal: Journal, adopted: Adopted) -> None:
-        self.rollout = rollout
-        self.view = rollout
+    def __init__(self, stream: Sequence[Event], journal: Journal, adopted: Adopted) -> None:
+        self.rollout = self.view = fold(stream)
         self.checks: dict[str, Run] = {}
         self.answers: dict[str, str] = {}
         self.paged: set[str] = set()
         self.epoch = 0
+        self.posted = -math.inf
+        self.dropped = 0
         self._journal = journal
         self._adopted = adopted
-        self._saved = rollout.version
+        self._is_failing = False
         self._unsaved: tuple[Event, ...] = ()
         self._seen: Assessed | None = None
         self._looked: tuple[datetime, float] | None = None
+        self._saved = len(stream)
+        self.is_readable = _is_readable(stream)
 
     @property
     def is_busy(self) -> bool:
         """Whether there is anything left to do or to save."""
         return self.rollout.in_flight or bool(self._unsaved)
 
-    def record(self, event: Event) -> None:
+    @property
+    def exposure(self) -> str:
+        """The name of the present exposure, which blocks carry."""
+        return f"{self.rollout.id}#{self.rollout.epoch}"
+
+    def now(self, clock: Clock) -> datetime:
+        """Return the time, never before what the stream holds: a clock may be set back."""
+        return max(clock.now(), self.view.at)
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the journal has everything that was seen here."""
+        return not self._seen and not self._unsaved
+
+    def record(self, event: Event, *, lease: Lease | None = None) -> None:
         """Apply an event, and append it to the journal.
 
-        What lets more people in is saved first, and given up if it can't be. Anything else is
-        applied first, so that a halt withdraws here whatever the journal does, and saved when
-        it can be.
+        What lets more people in is saved first, under the lease, and given up if it can't be.
+        Anything else is applied first, so that a halt withdraws here whatever the journal does,
+        and saved when it can be.
         """
-        events: tuple[Event, ...] = (self._seen, event) if self._seen else (event,)
+        events = (*self._worth_telling(), event)
         steps = self._after(events)
         after = steps[-1][1]
         if exposure(after).percent > exposure(self.rollout).percent:
-            self.save(*events)
+            self.save(*events, lease=lease)
             self._adopt(after, steps)
         else:
-            self._adopt(after, steps)
+            self._adopt(after, ())
             self._unsaved += events
             self.try_to_save()
+            # Observers are told last: no crash must take back what people have read.
+            self._adopted(self, steps)
 
-    def look(self, measurement: Measurement, at: datetime, monotonic: float) -> None:
+    def follow(self, version: int, event: Event) -> None:
+        """Take over what somebody else appended, unless it is known already."""
+        if version > self._saved + 1 or (self._unsaved and version > self._saved):
+            self.reload()
+        elif version > self._saved:
+            self._saved, seen = version, self._seen
+            self.is_readable &= not isinstance(event, Unknown)
+            self._adopt(following(self.rollout, event), ())
+            self._keep(seen)
+
+    def is_due(self, last: float, monotonic: float) -> bool:
+        """Tell whether what should be done once an interval should be done again."""
+        # A little early is better than a whole tick late.
+        return monotonic - last >= 0.9 * self.rollout.plan.assess_every.total_seconds()
+
+    @property
+    def looked(self) -> float:
+        """When health was last looked at, by the monotonic clock."""
+        return self._looked[1] if self._looked else -math.inf
+
+    def look(
+        self,
+        measurement: Measurement,
+        at: datetime,
+        monotonic: float,
+        *,
+        lease: Lease | None = None,
+    ) -> None:
         """Assess health, and record the assessment if a journal should learn of it."""
         event = assess(self.view, measurement, at, self._elapsed(at, monotonic)).after(self._seen)
         [(_, after)] = self._after((event,))
@@ -77,13 +125,13 @@ class Flight:
             return
         self._seen = None
         try:
-            self.record(event)
+            self.record(event, lease=lease)
         except Exception:
             # What was measured is measured once: keep it for the next look.
             self._seen, self.view = event, attrs.evolve(self.view, health=event.health)
             raise
 
-    def save(self, *events: Event) -> None:
+    def save(self, *events: Event, lease: Lease | None = None) -> None:
         """Append what wasn't saved yet, and these events.
 
         Raises:
@@ -91,39 +139,82 @@ class Flight:
         """
         batch = (*self._unsaved, *events)
         if batch:
-            self._saved = self._journal.append(self.rollout.id, batch, expected=self._saved)
+            self._saved = self._journal.append(
+                self.rollout.id, batch, expected=self._saved, lease=lease
+            )
             self._unsaved = ()
 
     def try_to_save(self) -> None:
         """Append what wasn't saved yet, if that can be done now."""
         try:
-            self.save()
-        except JournalConflictError:
-            self.reload()
+            try:
+                self.save()
+            except JournalConflictError:
+                self.reload()
+                self.save()
         except Exception as error:  # noqa: BLE001 - whatever the journal raises, it is tried again
-            telemetry.warn("saving failed", rollout=self.rollout.id, error=type(error).__name__)
+            if not self._is_failing:
+                telemetry.warn("saving failed", rollout=self.rollout.id, error=type(error).__name__)
+            self._is_failing = True
+        else:
+            self._is_failing = False
 
     def reload(self) -> None:
         """Take over what somebody else appended, and apply on top what wasn't saved yet."""
         stream = self._journal.read(self.rollout.id)
-        self.rollout, self._saved, self._seen = fold(stream), len(stream), None
-        for _, after in self._after(self._unsaved):
-            self.rollout = after
-        self._adopt(self.rollout, ())
+        others, seen = tuple(stream[self._saved :]), self._seen
+        if self._unsaved and others[: len(self._unsaved)] == self._unsaved:
+            # An append that failed had appended all the same.
+            others, self._unsaved = others[len(self._unsaved) :], ()
+        if any(isinstance(event, Assessed | Applied) for event in others):
+            # Somebody else has judged meanwhile, and what was merely seen here is to be seen anew.
+            self._unsaved = tuple(event for event in self._unsaved if not _is_a_look(event))
+            seen, self.dropped = None, self.dropped + 1
+        self._saved, self.is_readable = len(stream), _is_readable(stream)
+        rollout = fold(stream)
+        self._unsaved = tuple(_not_before(rollout.at, event) for event in self._unsaved)
+        for event in self._unsaved:
+            rollout = following(rollout, event)
+        self._adopt(rollout, ())
+        self._keep(seen)
+
+    def restart(self) -> None:
+        """Forget what was merely seen, in a child process: that is the parent's to save."""
+        self._unsaved = tuple(event for event in self._unsaved if not _is_a_look(event))
+        self._seen, self._looked, self.view = None, None, self.rollout
 
     def _after(self, events: Sequence[Event]) -> list[tuple[Event, Rollout]]:
         """Return each event with the rollout after it."""
         steps: list[tuple[Event, Rollout]] = []
         after = self.rollout
         for event in events:
-            after, _ = transition(after, event)
+            after = following(after, event)
             steps.append((event, after))
         return steps
+
+    def _worth_telling(self) -> tuple[Event, ...]:
+        """Return what was seen, unless the rollout would go on by it: that wasn't saved in time."""
+        if not self._seen:
+            return ()
+        after = following(self.rollout, self._seen).state
+        if (type(after), after.ring) == (type(self.rollout.state), self.rollout.state.ring):
+            return (self._seen,)
+        self.dropped += 1
+        return ()
 
     def _adopt(self, after: Rollout, steps: Sequence[tuple[Event, Rollout]]) -> None:
         self.rollout = self.view = after
         self._seen = None
         self._adopted(self, steps)
+
+    def _keep(self, seen: Assessed | None) -> None:
+        """Go on seeing what was seen, if that is about the present exposure still."""
+        if seen:
+            view = following(self.rollout, seen)
+            if view.health is seen.health:
+                self._seen, self.view = seen, view
+            else:
+                self.dropped += 1
 
     def _elapsed(self, at: datetime, monotonic: float) -> timedelta:
         looked, self._looked = self._looked, (at, monotonic)
@@ -131,3 +222,17 @@ class Flight:
             return timedelta(0)
         wall, seconds = at - looked[0], monotonic - looked[1]
         return max(timedelta(0), min(wall, timedelta(seconds=seconds)))
+
+
+def _is_readable(stream: Sequence[Event]) -> bool:
+    """Tell whether this version knows everything that happened."""
+    return not any(isinstance(event, Unknown) for event in stream)
+
+
+def _is_a_look(event: Event) -> bool:
+    """Tell whether an event only says how health looked, and stops nothing."""
+    return isinstance(event, Assessed) and event.evidence.verdict < Verdict.INVESTIGATE
+
+
+def _not_before(at: datetime, event: Event) -> Event:
+    return event if event.at >= at else attrs.evolve(event, at=at)

@@ -70,7 +70,7 @@ class HealthModel:
     def enter(self, health: Health, at: datetime) -> Health:
         """Return the health when a new exposure begins: counts start anew, wealth goes on."""
         tests = (signal.enter(memory) for signal, memory in self._pairs(health))
-        return Health(at, at, tuple(tests))
+        return Health(at, at, tuple(tests), block=health.block)
 
     def observe(self, health: Health, measurement: Measurement, progress: float) -> Health:
         """Return the health after one more block.
@@ -85,12 +85,14 @@ class HealthModel:
         tests = (
             signal.observe(memory, measurement, progress) for signal, memory in self._pairs(health)
         )
+        seen = measurement.seen or measurement.until
         return Health(
-            measurement.until if measurement.canary.exposures else health.used,
-            measurement.until if measurement.baseline.exposures else health.compared,
+            max(seen, health.used) if measurement.canary.exposures else health.used,
+            max(seen, health.compared) if measurement.baseline.exposures else health.compared,
             tuple(tests),
             health.canary + measurement.canary,
             health.baseline + measurement.baseline,
+            block=max(health.block, measurement.block),
         )
 
     def judge(self, health: Health, criteria: Criteria) -> tuple[Finding, ...]:

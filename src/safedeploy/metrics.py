@@ -1,4 +1,4 @@
-"""Port: MetricSource. What was measured of both arms; by default, tallies kept in this process."""
+"""Port: MetricSource. What was measured of both arms; and the tallies that this process keeps."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import threading
 from datetime import datetime
 from typing import Protocol
 
-from safedeploy.verdicts import Counts, Measurement, Scope
+from safedeploy.audiences import multiplier
+from safedeploy.blocks import Block, Part
+from safedeploy.verdicts import Measurement, Scope
 
 CAPACITY = 100_000
 """How many units a tally keeps, for judging and for the sample ratio each."""
 
 BACKLOG = 10_000
 """How many outcomes a tally keeps before it counts them."""
+
+_MASK = (1 << 64) - 1
 
 
 class MetricSource(Protocol):
@@ -62,13 +66,14 @@ class Arm:
                 self.failed.add(unit)
                 self.failing.add(unit)
 
-    def take(self) -> Counts:
+    def take(self, salt: int) -> Part:
         """Return what happened in this block, and begin the next."""
-        counts = Counts(self.exposures, len(self.active), len(self.failing), len(self.fresh))
+        failing, fresh = _salted(self.failing, salt), _salted(self.fresh, salt)
+        part = Part(self.exposures, len(self.active), failing, fresh)
         self.exposures = 0
         for units in (self.active, self.failing, self.fresh):
             units.clear()
-        return counts
+        return part
 
 
 class Tally:
@@ -78,11 +83,20 @@ class Tally:
     bounded: past `CAPACITY`, the units of both arms are sampled by the same bits of their hash, so
     the arms stay comparable. Who was ever seen, which only the sample ratio asks, is sampled apart:
     otherwise a large baseline would thin out a small canary.
+
+    Args:
+        since: the begin of the first block.
+        salt: what units are hashed with before they leave; odd.
     """
 
-    def __init__(self, since: datetime) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, since: datetime, salt: int = 1) -> None:
         self._since = since
+        self._salt = salt
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything: in a child process, another thread's lock would be held for ever."""
+        self._lock = threading.Lock()
         self._mask = 0
         self._mask_of_known = 0
         self._canary = Arm()
@@ -102,12 +116,12 @@ class Tally:
             with self._lock:
                 self._count()
 
-    def take(self, at: datetime) -> Measurement:
-        """Return the block since the last one was taken, and begin the next."""
+    def take(self, at: datetime) -> tuple[datetime, Part, Part]:
+        """Return since when, and what the canary and the baseline did; and begin the next block."""
         with self._lock:
             self._count()
             since, self._since = self._since, at
-            return Measurement(since, at, self._canary.take(), self._baseline.take())
+            return since, self._canary.take(self._salt), self._baseline.take(self._salt)
 
     def _count(self) -> None:
         arms = (self._canary, self._baseline)
@@ -128,32 +142,49 @@ def _thinned(sets: list[set[int]], mask: int) -> int:
     return mask
 
 
+def _salted(units: set[int], salt: int) -> frozenset[int]:
+    """Return 48 bits of each unit, other ones for every exposure; any JSON reader keeps them."""
+    return frozenset((unit * salt & _MASK) >> 16 for unit in units)
+
+
 class Tallies:
-    """Measure in this process: what its guarded blocks recorded, of each change's exposure."""
+    """Hold this process's tally of each rollout's present exposure.
 
-    def __init__(self) -> None:
-        self._open: dict[str, tuple[Scope, Tally]] = {}
+    Attributes:
+        process: the name of the process, which its blocks carry.
+    """
 
-    def open(self, scope: Scope, since: datetime) -> Tally:
-        """Return a new tally for an exposure; that of the change's earlier exposure is dropped.
+    def __init__(self, process: str) -> None:
+        self.process = process
+        self._sequence = 0
+        self._open: dict[str, tuple[str, Tally]] = {}
+
+    def open(self, rollout: str, exposure: str, since: datetime) -> Tally:
+        """Return a new tally for an exposure; that of the rollout's earlier exposure is dropped.
 
         Outcomes still under way record where their guard opened, and so are dropped, too.
         """
-        tally = Tally(since)
-        self._open[scope.change] = (scope, tally)
+        tally = Tally(since, multiplier(exposure))
+        self._open[rollout] = (exposure, tally)
         return tally
 
-    def close(self, change: str) -> None:
-        """Drop the tally of a change."""
-        self._open.pop(change, None)
+    def close(self, rollout: str) -> None:
+        """Drop the tally of a rollout."""
+        self._open.pop(rollout, None)
 
-    def measure(self, scope: Scope, at: datetime) -> Measurement:
-        """Return the block of an exposure since it was last measured.
+    def take(self, rollout: str, at: datetime) -> Block | None:
+        """Return what was tallied of a rollout since last time; None where nothing happened."""
+        exposure, tally = self._open.get(rollout, ("", None))
+        if tally is None:
+            return None
+        since, canary, baseline = tally.take(at)
+        if not canary.exposures and not baseline.exposures:
+            return None
+        self._sequence += 1
+        return Block(exposure, self.process, self._sequence, since, at, canary, baseline)
 
-        Raises:
-            LookupError: the exposure isn't the change's present one.
-        """
-        present, tally = self._open[scope.change]
-        if present != scope:
-            raise LookupError("scope")
-        return tally.take(at)
+    def restart(self, process: str) -> None:
+        """Empty all tallies, in a child process with a name of its own."""
+        self.process = process
+        for _, tally in self._open.values():
+            tally.restart()

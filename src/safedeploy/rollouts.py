@@ -33,6 +33,7 @@ __all__ = [
     "begin",
     "exposure",
     "fold",
+    "following",
     "pending",
     "stream",
     "transition",
@@ -71,14 +72,18 @@ def transition(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Command, 
     A pair of state and event that `TRANSITIONS` doesn't have changes nothing but version and time,
     and neither does an event that is late, foreign or repeated.
     """
+    after, before = following(rollout, event), pending(rollout)
+    return after, tuple(command for command in pending(after) if command not in before)
+
+
+def following(rollout: Rollout, event: Event) -> Rollout:
+    """Return the rollout after an event: `transition`, for who doesn't ask for the commands."""
     handle = TRANSITIONS.get((type(rollout.state), type(event)), _nothing)
-    after = attrs.evolve(
+    return attrs.evolve(
         handle(rollout, rollout.state, event),
         version=rollout.version + 1,
         at=max(rollout.at, event.at),
     )
-    before = pending(rollout)
-    return after, tuple(command for command in pending(after) if command not in before)
 
 
 def fold(stream: Iterable[Event]) -> Rollout:
@@ -92,7 +97,7 @@ def fold(stream: Iterable[Event]) -> Rollout:
         raise DefinitionError("stream", type(first).__name__, "begin a stream with Started")
     rollout = begin(first)
     for event in others:
-        rollout, _ = transition(rollout, event)
+        rollout = following(rollout, event)
     return rollout
 
 
@@ -220,6 +225,7 @@ def _is_of_exposure(rollout: Rollout, event: events.Assessed) -> bool:
     return (
         rollout.reached >= 0
         and evidence.scope == rollout.scope
+        and event.health.block >= rollout.health.block
         and evidence.since >= rollout.exposed_at
         and evidence.since <= evidence.until <= event.at
         and event.at - evidence.until <= FRESH * plan.assess_every

@@ -49,6 +49,7 @@ class Health:
         tests: what each signal remembers, over the whole attempt.
         canary, baseline: what the arms did since the exposure began.
         error: why the last measurement failed; empty where it didn't.
+        block: the number of the last block that is folded in; what comes after it isn't yet.
     """
 
     used: datetime
@@ -57,6 +58,7 @@ class Health:
     canary: Counts = Counts()
     baseline: Counts = Counts()
     error: str = ""
+    block: int = 0
 
 
 class Signal(Protocol):

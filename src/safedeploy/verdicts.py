@@ -85,6 +85,8 @@ class Measurement:
         baseline: those whom it would affect but hasn't reached.
         source: who measured.
         error: why nothing could be measured; empty where it could.
+        block: the number of the last posted block that is in it; 0 where nobody posts blocks.
+        seen: when the last outcome in it was recorded, if that may be long before its end.
     """
 
     since: datetime
@@ -93,6 +95,8 @@ class Measurement:
     baseline: Counts = Counts()
     source: str = "in-process tallies"
     error: str = ""
+    block: int = 0
+    seen: datetime | None = None
 
 
 @attrs.frozen

@@ -94,6 +94,11 @@ class Shop:
             self.serve_an_interval()
         return self
 
+    def close(self) -> Shop:
+        """Let another shop on the same journal go on at once."""
+        self.engine.stop()
+        return self
+
     def stop(self, how: str) -> None:
         """Stop the release by one of the ways that people have."""
         ways: dict[str, Callable[[], object]] = {

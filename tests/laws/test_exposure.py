@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -109,7 +110,7 @@ def test_rings_nest_and_a_new_attempt_keeps_the_cohort() -> None:
         cohorts.append(reached(shop))
     assert all(earlier <= later for earlier, later in pairwise(cohorts))
 
-    failed = Shop(plan=quick(), defect=1.0).open()
+    failed = Shop(plan=quick(), defect=1.0).open().close()
     again = Shop(plan=quick(), journal=failed.journal, start=failed.clock.now(), attempt=2)
     again.engine.tick()
     assert cohorts[0] == reached(again)
@@ -145,10 +146,10 @@ class SlowJournal(MemoryJournal):
         self.go_on = threading.Event()
         self.go_on.set()
 
-    def append(self, stream: str, events: Sequence[Event], *, expected: int) -> int:
+    def append(self, stream: str, events: Sequence[Event], **how: Any) -> int:
         self.busy.set()
         self.go_on.wait()
-        return super().append(stream, events, expected=expected)
+        return super().append(stream, events, **how)
 
 
 @contextmanager

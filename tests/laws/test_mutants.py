@@ -311,6 +311,14 @@ MUTANTS = [
         (0.0,),
     ),
     Mutant(
+        "J3",
+        "a block names units by bits of their keys",
+        "safedeploy.metrics._salted",
+        lambda units, salt: frozenset(unit >> 16 for unit in units),
+        test_record.test_nothing_personal_is_in_the_file,
+        (0.0,),
+    ),
+    Mutant(
         "S1",
         "a tally keeps every unit",
         "safedeploy.metrics.Tally._count",

@@ -149,17 +149,21 @@ WAITS = st.sampled_from([timedelta(0), EVERY / 2, EVERY, TOLERANCE * EVERY, 10 *
 @pytest.mark.law("A6")
 @given(st.lists(st.tuples(st.sampled_from(["healthy", *UNHEALTHY]), WAITS), max_size=30))
 def test_bake_is_earned(script: list[tuple[str | None, timedelta]]) -> None:
-    """Bake is the time between two ticks that both saw health and use, and gaps add nothing."""
+    """Bake is the time between two looks that both saw health and use, and gaps add nothing."""
     watch = Watch(quick(bake=timedelta(days=1)))
     watch.tick("silence")
-    expected, was_healthy = timedelta(0), False
+    expected, was_healthy, waited = timedelta(0), False, timedelta(0)
     for block, wait in script:
+        looks = watch.script.measured
         rollout = watch.tick(block, wait)
-        assert rollout.evidence is not None
-        is_healthy = rollout.evidence.verdict <= Verdict.INCONCLUSIVE
-        if was_healthy and is_healthy and wait <= TOLERANCE * EVERY:
-            expected += wait
-        was_healthy = is_healthy
+        waited += wait
+        assert (waited >= EVERY) is (watch.script.measured > looks)
+        if waited >= EVERY:
+            assert rollout.evidence is not None
+            is_healthy = rollout.evidence.verdict <= Verdict.INCONCLUSIVE
+            if was_healthy and is_healthy and waited <= TOLERANCE * EVERY:
+                expected += waited
+            was_healthy, waited = is_healthy, timedelta(0)
         assert isinstance(rollout.state, Baking)
         assert expected == rollout.state.baked
 
@@ -173,11 +177,11 @@ def test_a_clock_that_jumps_earns_nothing() -> None:
     earned = _baked(watch)
     wall = watch.shop.clock.now()
     watch.shop.clock.set_wall(wall + 2 * EVERY)
-    watch.tick("healthy", timedelta(0))
-    assert earned == _baked(watch)
+    watch.tick("healthy", EVERY)
+    assert earned + EVERY == _baked(watch)
     watch.shop.clock.set_wall(wall)
     watch.tick("healthy", EVERY)
-    assert earned == _baked(watch)
+    assert earned + EVERY == _baked(watch)
 
 
 def _baked(watch: Watch) -> timedelta:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import attrs
 
 from safedeploy.clocks import SystemClock
 from safedeploy.demo.crowd import Answer, Crowd
-from safedeploy.demo.screen import Screen
+from safedeploy.demo.screen import Screen, standing
 from safedeploy.demo.shop import CHECKOUT
 from safedeploy.engine import Engine
 from safedeploy.health import HealthModel
@@ -20,6 +20,9 @@ from safedeploy.signals import ErrorRate, Usage
 from safedeploy.states import RolledBack, Rollout
 
 LOOK_EVERY = 0.1
+
+VERSIONS = ("v2", "v3")
+"""What is released, an act each."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,12 +63,21 @@ class Settings:
 
 @attrs.frozen
 class Stage:
-    """Hold what all acts share."""
+    """Hold what all acts share.
+
+    Attributes:
+        engine: what releases.
+        crowd: who is served meanwhile.
+        screen: where it is told.
+        settings: how much time there is.
+        before: what an earlier run has left in the journal, by version.
+    """
 
     engine: Engine
     crowd: Crowd
     screen: Screen
     settings: Settings
+    before: Mapping[str, Rollout]
 
 
 @attrs.frozen
@@ -75,14 +87,21 @@ class Report:
     Attributes:
         version: what was released.
         rollout: its rollout, when it was over.
-        seconds: from the release until it halted or completed.
-        seen: the answers that the crowd got in this act.
+        seconds: from the release until it halted or completed, within this run.
+        seen: the answers that the crowd got in this act, within this run.
+        before: the rollout as an earlier run has left it; None where this one began it.
     """
 
     version: str
     rollout: Rollout
     seconds: float
     seen: Counter[Answer]
+    before: Rollout | None = None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it was over before this run."""
+        return self.before is not None and not self.before.in_flight
 
     @property
     def exposed(self) -> int:
@@ -121,7 +140,13 @@ def perform(stage: Stage, version: str) -> Report:
     Raises:
         TimeoutError: it isn't over when patience ends.
     """
-    before = stage.crowd.seen
+    before = stage.before.get(version)
+    if before and not before.in_flight:
+        stage.screen.say(f"That was over before this run: {standing(before)}.")
+        return Report(version, before, 0.0, Counter(), before)
+    if before:
+        stage.screen.say(f"An earlier run began that. It goes on where it was: {standing(before)}.")
+    seen, since = stage.crowd.seen, SystemClock().now()
     started = stage.engine.release(CHECKOUT.serve(version), stage.settings.plan)
     over = _watch(stage, started)
     ended = over.state.since
@@ -129,8 +154,8 @@ def perform(stage: Stage, version: str) -> Report:
         ended = over.state.cause.at
         stage.crowd.withdrawn = version
         time.sleep(stage.settings.linger)
-    seconds = (ended - started.at).total_seconds()
-    return Report(version, over, seconds, stage.crowd.seen - before)
+    seconds = max(0.0, (ended - (since if before else started.at)).total_seconds())
+    return Report(version, over, seconds, stage.crowd.seen - seen, before)
 
 
 def _watch(stage: Stage, started: Rollout) -> Rollout:

@@ -9,7 +9,7 @@ from typing import TextIO
 from safedeploy.clocks import SystemClock
 from safedeploy.events import Event
 from safedeploy.rollouts import exposure
-from safedeploy.states import Baking, Completed, Halted, RolledBack, Rollout
+from safedeploy.states import Baking, Completed, Halted, Recovering, RolledBack, Rollout
 
 
 class Screen:
@@ -52,6 +52,19 @@ class Screen:
 def version(rollout: Rollout) -> str:
     """Return the name of what a rollout releases."""
     return rollout.definition.default if rollout.definition else ""
+
+
+def standing(rollout: Rollout) -> str:
+    """Return where a rollout stands, and why if it has halted."""
+    place = f"{version(rollout)} {rollout.state.label} in ring {rollout.ring.name}"
+    match rollout.state:
+        case Baking(baked=baked):
+            bake = rollout.ring.bake.total_seconds()
+            return f"{place}, {baked.total_seconds():.1f} of {bake:.1f} s of its bake recorded"
+        case Halted(cause=cause) | Recovering(cause=cause) | RolledBack(cause=cause):
+            return f"{place}: {cause.reason}"
+        case _:
+            return place
 
 
 def _news(rollout: Rollout) -> str:

@@ -1,7 +1,16 @@
-"""Port: Journal. Streams of events: append with the expected version, and read."""
+"""Port: Journal. Streams of events, and what processes that share them need."""
 
 from safedeploy.journals.memory import MemoryJournal
-from safedeploy.journals.port import Journal
+from safedeploy.journals.port import Entry, Head, Journal, Lease
 from safedeploy.journals.retrying import RetryingJournal
+from safedeploy.journals.sqlite import SqliteJournal
 
-__all__ = ["Journal", "MemoryJournal", "RetryingJournal"]
+__all__ = [
+    "Entry",
+    "Head",
+    "Journal",
+    "Lease",
+    "MemoryJournal",
+    "RetryingJournal",
+    "SqliteJournal",
+]

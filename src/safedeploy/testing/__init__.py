@@ -1,6 +1,7 @@
 """Fakes and a simulator, for the tests of whoever uses this library."""
 
 from safedeploy.testing.clocks import FakeClock
+from safedeploy.testing.contracts import JOURNAL_CONTRACT, Opener
 from safedeploy.testing.scenarios import Report, Scenario, per_minute
 
-__all__ = ["FakeClock", "Report", "Scenario", "per_minute"]
+__all__ = ["JOURNAL_CONTRACT", "FakeClock", "Opener", "Report", "Scenario", "per_minute"]

@@ -11,6 +11,7 @@ from safedeploy.contexts import Context
 from safedeploy.engine import Engine
 from safedeploy.errors import DefinitionError
 from safedeploy.flags import FeatureFlag
+from safedeploy.journals import MemoryJournal
 from safedeploy.plans import Plan
 from safedeploy.states import Rollout, State
 from safedeploy.testing.clocks import FakeClock
@@ -113,7 +114,7 @@ class _Run:
         self.scenario = scenario
         self.dice = random.Random(scenario.seed)  # noqa: S311 - a simulation keeps no secrets
         self.clock = FakeClock()
-        self.engine = Engine(clock=self.clock)
+        self.engine = Engine(clock=self.clock, journal=MemoryJournal())
         self.rollout = self.engine.release(_FLAG.serve("on"), scenario.plan)
         self.requests = self.exposed = self.failed = self.harmed = 0
 

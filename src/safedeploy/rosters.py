@@ -1,0 +1,274 @@
+"""Rosters: the rollouts that an engine knows, in step with its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+
+import attrs
+
+from safedeploy import events, projections, telemetry
+from safedeploy.changes import ChangeKind
+from safedeploy.clocks import Clock
+from safedeploy.errors import JournalConflictError, RolloutNotFoundError
+from safedeploy.events import Event
+from safedeploy.exposures import Exposures, Project
+from safedeploy.flights import Flight
+from safedeploy.journals import Entry, Journal
+from safedeploy.metrics import Tallies
+from safedeploy.rollouts import exposure, stream
+from safedeploy.states import Completed, Rollout
+from safedeploy.telemetry import Observer
+
+CHECKPOINTS = "checkpoints"
+"""The stream of the journal's sums."""
+
+ENTRIES = 1000
+"""So many entries are read again at most when a journal is opened."""
+
+
+class Roster:
+    """Know every rollout that matters still. Its engine's lock is held around every method.
+
+    Rollouts that are over, and have another one of their flag after them, are in the journal only.
+
+    Attributes:
+        position: of the last entry that was read.
+        unread: of each flag, the name of a stream that can't be read here: it may be in flight.
+
+    Args:
+        journal: where the rollouts' events are.
+        observers: called with every event that is recorded here, and the rollout after it.
+        exposures: told what every flag serves.
+        tallies: where guarded blocks are tallied.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        observers: Sequence[Observer],
+        exposures: Exposures,
+        tallies: Tallies,
+    ) -> None:
+        self._journal = journal
+        self._observers = tuple(observers)
+        self._exposures = exposures
+        self._tallies = tallies
+        self._flights: dict[str, Flight] = {}
+        self._present: dict[str, Flight] = {}
+        self._mark: Hashable = None
+        self._is_half_done = False
+        self._is_failing = False
+        self._summed_up = 0
+        self._kills: list[events.Killed] = []
+        self.unread: dict[str, str] = {}
+        self.position = 0
+        self._open()
+
+    def __iter__(self) -> Iterator[Flight]:
+        """Go through the flights, oldest first."""
+        return iter(list(self._flights.values()))
+
+    def busy(self) -> list[Flight]:
+        """Return the flights that aren't done."""
+        return [flight for flight in self if flight.is_busy]
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether everything in the journal that matters can be read here."""
+        return not self.unread and all(flight.is_readable for flight in self)
+
+    def present(self, flag: str) -> Flight | None:
+        """Return the latest flight of a flag."""
+        return self._present.get(flag)
+
+    def get(self, name: str) -> Flight | None:
+        """Return a flight by the id of its rollout, if it matters still."""
+        return self._flights.get(name)
+
+    def read(self, name: str) -> Flight | None:
+        """Return a flight as the journal has it; None where it has none that could be read."""
+        recorded = self._journal.read(name)
+        if not recorded or not isinstance(recorded[0], events.Started):
+            return None
+        return Flight(recorded, self._journal, self._adopted)
+
+    def find(self, name: str) -> Flight:
+        """Return a flight, whether it matters still or not.
+
+        Raises:
+            RolloutNotFoundError: there is none.
+        """
+        if flight := self.get(name) or self.read(name):
+            return flight
+        raise RolloutNotFoundError("rollout", name, f"choose one of {list(self._flights)}")
+
+    def all(self) -> Iterator[Rollout]:
+        """Go through all rollouts, oldest first, those in the journal as well."""
+        for name in self._journal.streams():
+            if flight := self.get(name) or self.read(name):
+                yield flight.view
+
+    def catch_up(self) -> None:
+        """Take over what other processes have appended.
+
+        Raises:
+            Exception: whatever the journal raises; the rollouts stay as they were.
+        """
+        mark = self._journal.watch()
+        if self._is_half_done:
+            for flight in self:
+                flight.reload()
+            self._is_half_done = False
+        if mark != self._mark:
+            for entry in self._journal.entries(after=self.position):
+                self._follow(entry)
+            self._mark = mark
+
+    def begin(self, started: events.Started) -> Flight:
+        """Begin a rollout.
+
+        Raises:
+            JournalConflictError: something was appended meanwhile that might matter.
+        """
+        name = stream(started.change, started.plan, started.attempt)
+        self._journal.append(name, [started], expected=0, seen=self.position)
+        flight = self._board([started])
+        self._adopted(flight, [(started, flight.rollout)])
+        return flight
+
+    def kill(self, killed: events.Killed, clock: Clock) -> None:
+        """Halt what changes a flag, and append its kill, which is served already, when possible."""
+        self._halt(killed, clock)
+        self._kills.append(killed)
+        self.save_kills(clock)
+
+    def save_kills(self, clock: Clock) -> None:
+        """Append the kills that aren't in the journal yet, if that can be done now."""
+        try:
+            while self._kills:
+                self._save(self._kills[0], clock)
+        except Exception as error:  # noqa: BLE001 - whatever the journal raises, it is tried again
+            if not self._is_failing:
+                telemetry.warn("saving a kill failed", error=type(error).__name__)
+            self._is_failing = True
+        else:
+            self._is_failing = False
+
+    def sum_up(self, at: datetime) -> None:
+        """Append a checkpoint if many entries have come since the last one."""
+        if self.position - self._summed_up < ENTRIES or not self.reads_all:
+            return
+        streams = tuple(flight.rollout.id for flight in self if _is_told_of(flight))
+        done = events.Checkpointed(at, self.position, streams, self._exposures.all_settled())
+        expected = len(self._journal.read(CHECKPOINTS))
+        self._journal.append(CHECKPOINTS, [done], expected=expected, seen=self.position)
+        self._summed_up = self.position
+
+    def restart(self) -> None:
+        """Start anew in a child process: whatever another thread was doing here is half done."""
+        for flight in self:
+            flight.restart()
+        for killed in self._kills:
+            self._exposures.killed(killed.flag)
+        self._kills.clear()
+        self._is_half_done = True
+
+    def _halt(self, killed: events.Killed, clock: Clock) -> None:
+        flight = self._present.get(killed.flag)
+        if flight and flight.rollout.in_flight and not flight.rollout.is_withdrawn:
+            flight.record(events.Aborted(flight.now(clock), killed.by, killed.reason))
+
+    def _save(self, killed: events.Killed, clock: Clock) -> None:
+        self.catch_up()
+        self._halt(killed, clock)  # another process may have begun one meanwhile
+        self.catch_up()
+        name = f"kills/{killed.flag}"
+        # A kill comes after all that is in the journal, whatever the clocks say.
+        killed = attrs.evolve(killed, at=self._exposures.after(killed.flag, killed.at))
+        known = len(self._journal.read(name))
+        with suppress(JournalConflictError):  # somebody was faster: look what, and try again
+            self._journal.append(name, [killed], expected=known, seen=self.position)
+            del self._kills[0]
+            self._exposures.killed(killed.flag)
+
+    def _open(self) -> None:
+        mark = self._journal.watch()
+        for summary in self._journal.read(CHECKPOINTS)[-1:]:
+            if isinstance(summary, events.Checkpointed):
+                self._restore(summary)
+        for entry in self._journal.entries(after=self.position):
+            self._follow(entry)
+        self._mark = mark
+
+    def _restore(self, summary: events.Checkpointed) -> None:
+        for settled in summary.settled:
+            self._exposures.settle(settled.flag, settled.at, settled.definition)
+        for name in summary.streams:
+            recorded = self._journal.read(name)
+            self._begun(name, recorded[0], recorded)
+        self.position = self._summed_up = summary.position
+
+    def _follow(self, entry: Entry) -> None:
+        event = entry.event
+        if flight := self._flights.get(entry.stream):
+            flight.follow(entry.version, event)
+        elif entry.version == 1 and isinstance(event, events.Started | events.Unknown):
+            self._begun(entry.stream, event, [event])
+        elif isinstance(event, events.Killed):
+            self._exposures.settle(event.flag, event.at, None)
+        elif isinstance(event, events.Checkpointed):
+            self._summed_up = event.position
+        self.position = entry.position
+
+    def _begun(self, name: str, first: Event, recorded: Sequence[Event]) -> None:
+        subject = name.rsplit("/", 2)[0].rsplit("@", 1)[0]
+        key = subject.removeprefix(f"{ChangeKind.FLAG.value}:")
+        if isinstance(first, events.Started):
+            self.unread.pop(key, None)  # one at a time: an earlier one is over
+            self._adopted(self._board(recorded), ())
+        else:
+            self.unread[key] = name
+
+    def _board(self, recorded: Sequence[Event]) -> Flight:
+        flight = Flight(recorded, self._journal, self._adopted)
+        key = flight.rollout.change.name
+        earlier = self._present.get(key)
+        if earlier and not earlier.is_busy:
+            self._flights.pop(earlier.rollout.id, None)
+        self._flights[flight.rollout.id] = self._present[key] = flight
+        return flight
+
+    def _adopted(self, flight: Flight, steps: Sequence[tuple[Event, Rollout]]) -> None:
+        """Bring what is served in line with what a rollout has become, then tell the observers."""
+        rollout, key = flight.rollout, flight.rollout.change.name
+        if flight.epoch != rollout.epoch and self._present.get(key) is flight:
+            flight.epoch = rollout.epoch
+            if isinstance(rollout.state, Completed):
+                self._exposures.settle(key, rollout.state.since, rollout.definition)
+            self._exposures.release(key, self._project(flight))
+        for event, after in steps:
+            for observer in self._observers:
+                telemetry.tell(observer, event, after)
+
+    def _project(self, flight: Flight) -> Project:
+        rollout, reached = flight.rollout, exposure(flight.rollout)
+        if not rollout.in_flight or not reached.percent or rollout.definition is None:
+            self._tallies.close(rollout.id)
+            detail = f"withdrawn: {rollout.id}" if rollout.is_withdrawn else ""
+            return partial(projections.settled, detail=detail)
+        return partial(
+            projections.released,
+            definition=rollout.definition,
+            exposure=reached,
+            tally=self._tallies.open(rollout.id, flight.exposure, rollout.exposed_at),
+            rollout=rollout.id,
+            ring=rollout.scope.ring,
+        )
+
+
+def _is_told_of(flight: Flight) -> bool:
+    """Tell whether a rollout says more of its flag than what it has settled."""
+    return flight.is_busy or not isinstance(flight.rollout.state, Completed)

@@ -1,0 +1,131 @@
+"""Rounds: what each process does, again and again, for the rollouts that it shares with others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from safedeploy import telemetry
+from safedeploy.clocks import IDLE, Clock
+from safedeploy.drivers import Driver
+from safedeploy.flights import Flight
+from safedeploy.journals import Journal, Lease
+from safedeploy.leases import Tenure
+from safedeploy.metrics import MetricSource, Tallies
+from safedeploy.pools import Pool
+from safedeploy.rosters import Roster
+
+
+class Round:
+    """Learn what others did, post what was measured here, and drive if it is this process's turn.
+
+    Args:
+        clock: the time.
+        journal: where the processes meet.
+        source: what measures health; the tallies of all processes, unless given.
+        tallies: what this process measured.
+        roster: the rollouts.
+        lock: held whenever the roster or a flight is touched.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        journal: Journal,
+        source: MetricSource | None,
+        tallies: Tallies,
+        roster: Roster,
+        lock: threading.RLock,
+    ) -> None:
+        self._clock = clock
+        self._roster = roster
+        self._lock = lock
+        self._tenure = Tenure(journal, clock, tallies.process)
+        self._pool = Pool(journal, tallies)
+        self._driver = Driver(clock, source, self._pool, lock)
+        self._going = threading.Lock()
+        self._exposed: set[str] | None = None
+        self._troubles: set[str] = set()
+        self._left_alone: set[str] = set()
+
+    def go(self) -> timedelta:
+        """Go once, unless another thread is at it; return after what time to go again."""
+        if self._going.acquire(blocking=False):
+            try:
+                self._go()
+            finally:
+                self._going.release()
+        waits = (flight.rollout.plan.assess_every for flight in self._roster.busy())
+        return min(waits, default=IDLE)
+
+    def leave(self) -> None:
+        """Post what was measured, and let another process drive."""
+        with self._going:
+            self._save()
+            for flight in self._roster.busy():
+                at = flight.now(self._clock)
+                self._try("posting", partial(self._pool.post, flight.rollout.id, at))
+            self._try("giving the lease back", self._tenure.give_back)
+
+    def _go(self) -> None:
+        # The lock is let go between steps, so that a person's halt waits for one of them at most.
+        with self._lock:
+            self._try("reading the journal", self._roster.catch_up)
+        self._save()
+        busy = self._roster.busy()
+        for flight in busy:
+            self._try("posting", partial(self._post, flight))
+        if any(flight.is_readable for flight in busy):
+            self._try("asking for the lease", self._tenure.renew)
+        elif busy:
+            self._try("giving the lease back", self._tenure.give_back)
+        if lease := self._tenure.lease:
+            self._drive(busy, lease)
+
+    def _save(self) -> None:
+        with self._lock:
+            self._roster.save_kills(self._clock)
+        for flight in self._roster.busy():
+            with self._lock:
+                flight.try_to_save()
+
+    def _drive(self, busy: list[Flight], lease: Lease) -> None:
+        with self._lock:
+            self._try("summing up", partial(self._roster.sum_up, self._clock.now()))
+        for flight in busy:
+            if flight.is_readable:
+                self._driver.drive(flight, lease)
+            elif flight.rollout.id not in self._left_alone:
+                self._left_alone.add(flight.rollout.id)
+                mend = "upgrade this process, or give its journal the host's kinds"
+                telemetry.warn("not driven: unreadable", rollout=flight.rollout.id, mend=mend)
+        exposed = {flight.exposure for flight in self._roster.busy()}
+        if exposed != self._exposed and self._roster.reads_all:
+            self._try("dropping blocks", partial(self._retain, exposed, lease))
+
+    def _retain(self, exposed: set[str], lease: Lease) -> None:
+        self._tenure.renew()  # a slow check may have cost the lease, and others may be ahead by now
+        if self._tenure.lease and self._tenure.lease.token == lease.token:
+            self._pool.retain(exposed)
+            self._exposed = exposed
+
+    def _post(self, flight: Flight) -> None:
+        monotonic = self._clock.monotonic()
+        if flight.is_due(flight.posted, monotonic):
+            flight.posted = monotonic
+            self._pool.reclaim(flight.exposure, dropped=flight.dropped, saved=flight.is_saved)
+            self._pool.post(flight.rollout.id, flight.now(self._clock))
+
+    def _try(self, what: str, step: Callable[[], object]) -> None:
+        """Do what may fail because of the journal; say so once, until it goes well again."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever the journal raises, it is tried again
+            if what not in self._troubles:
+                self._troubles.add(what)
+                telemetry.warn(f"{what} failed", error=type(error).__name__)
+        else:
+            self._troubles.discard(what)

@@ -1,0 +1,72 @@
+"""Samples: events of every kind, and blocks, to try a journal with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from safedeploy import events
+from safedeploy.audiences import Percentage
+from safedeploy.blocks import Block, Part
+from safedeploy.events import Event
+from safedeploy.flags import FeatureFlag
+from safedeploy.gates import Answer, Check
+from safedeploy.health import HealthModel
+from safedeploy.plans import Plan, Ring
+from safedeploy.rollbacks import RollbackPolicy
+from safedeploy.signals import ErrorRate, Health, Usage
+from safedeploy.verdicts import Counts, Evidence, Finding, Scope, Verdict
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+WOKEN: tuple[Event, ...] = tuple(events.Woken(AT + timedelta(number)) for number in range(4))
+"""Four events, each other."""
+
+_FLAG = FeatureFlag.boolean("shop", when=Percentage(5))
+_CHANGE = _FLAG.change(author="7")
+_PLAN = Plan(
+    rings=(Ring("all", percent=100, bake=timedelta(days=1), gates=(Check("signed"),)),),
+    health=HealthModel(ErrorRate(), Usage(at_least=10)),
+    on_issue=RollbackPolicy.roll_back(ask=True),
+)
+_COUNTS = Counts(exposures=9, units=5, failures=1, fresh=2)
+_EVIDENCE = Evidence(
+    Scope(str(_CHANGE), 1, "all", 2),
+    AT,
+    AT,
+    "counted",
+    _COUNTS,
+    _COUNTS,
+    (Finding("errors", Verdict.HALT, "too many: \N{SNOWMAN}\n\0"),),
+)
+# Spaces, a number in another form: who reads it and writes it again writes something else.
+_UNKNOWN = '{ "$":"Renamed", "at":{"$":"time","is":"2026-01-01T00:00:00+00:00"}, "to":1e3 }'
+
+EVERY_EVENT: tuple[Event, ...] = (
+    events.Started(AT, _CHANGE, _PLAN, 2, _FLAG),
+    events.Answered(AT, "signed", Answer.HOLDS, "not yet"),
+    events.Applied(AT, "all", 1),
+    events.Assessed(AT, _EVIDENCE, Health(AT, AT, ()), timedelta(microseconds=1)),
+    events.Alerted(AT, by_user=True, reason="it hurts"),
+    events.Woken(AT),
+    events.Resumed(AT, "7", "it was the weather"),
+    events.Aborted(AT, "7", ""),
+    events.RecoveryStarted(AT, "said so"),
+    events.Withdrawn(AT),
+    events.Killed(AT, "shop", "7", "it burns"),
+    events.Checkpointed(AT, 3, ("a", "b"), (events.Settled(AT, "shop", _FLAG),)),
+    events.Unknown(AT, "Renamed", _UNKNOWN),
+)
+"""One event of every kind."""
+
+
+def measured(sequence: int, exposure: str = "e", *, process: str = "p") -> Block:
+    """Return a block."""
+    part = Part(3, 2, frozenset({sequence}), frozenset({1, 2}))
+    return Block(exposure, process, sequence, AT, AT, part)
+
+
+def near(written: tuple[Event, ...]) -> list[list[tuple[str, Event]]]:
+    """Return what differs a little from these events in one stream."""
+    same = [("a", event) for event in written]
+    other = [[*same[:n], ("a", EVERY_EVENT[4]), *same[n + 1 :]] for n in range(len(same))]
+    moved = [[*same[:n], ("b", same[n][1]), *same[n + 1 :]] for n in range(len(same))]
+    return [*other, *moved, [same[1], same[0], same[2]], [same[0], same[2], same[1]]]

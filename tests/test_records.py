@@ -1,0 +1,904 @@
+"""Records: every event survives as text, and no text does harm."""
+
+import enum
+import json
+import math
+import traceback
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, get_args
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safedeploy import events, records
+from safedeploy.audiences import Attribute, Audience, Everyone, Group, Percentage
+from safedeploy.blocks import Block, Part
+from safedeploy.changes import Change, ChangeKind
+from safedeploy.contexts import Context
+from safedeploy.digests import digest
+from safedeploy.errors import DefinitionError, JournalInvalidError
+from safedeploy.events import Event, Unknown
+from safedeploy.flags import FeatureFlag, Rule
+from safedeploy.gates import Answer, Check
+from safedeploy.health import HealthModel
+from safedeploy.plans import Plan, Ring
+from safedeploy.records import Codec
+from safedeploy.rollbacks import RollbackPolicy
+from safedeploy.signals import Criteria, ErrorRate, Health, Usage
+from safedeploy.statistics import LabelTest
+from safedeploy.verdicts import Counts, Evidence, Finding, Measurement, Scope, Verdict
+from tests.laws.histories import Step, histories, stream
+from tests.laws.shops import Shop
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+UNTOLD = datetime.min.replace(tzinfo=UTC)
+WHO = "ada@example.com"
+
+
+class Colour(enum.Enum):
+    RED = "#f00"
+    BLUE = "#00f"
+    AZURE = "#00f"  # noqa: PIE796 - another name of it
+
+
+class Shade(enum.IntEnum):
+    LIGHT = 1
+
+
+class Nest:
+    """Where names are of two words."""
+
+    class Colour(enum.Enum):
+        """Another one of that name."""
+
+        RED = 1
+
+    @attrs.frozen
+    class Egg:
+        """Not registered."""
+
+        name: str
+
+
+@attrs.frozen
+class Streak:
+    _days: int
+    note: str = attrs.field(default="", eq=False)
+
+
+@attrs.frozen
+class Ceiling:
+    """A signal of a host's."""
+
+    at_most: float
+    streak: Streak = Streak(0)
+
+    name = "ceiling"
+    spends_alpha = False
+
+    def start(self) -> Streak:
+        return self.streak
+
+    def enter(self, memory: Streak) -> Streak:
+        return memory
+
+    def observe(self, memory: Streak, measurement: Measurement, progress: float) -> Streak:
+        return memory
+
+    def judge(self, memory: Streak, health: Health, criteria: Criteria) -> Finding:
+        return Finding(self.name, Verdict.PASS, "")
+
+    def can_notice(self, criteria: Criteria) -> bool:
+        return True
+
+
+KINDS: tuple[type, ...] = (Colour, Nest.Colour, Shade, Streak, Ceiling)
+CODEC = Codec(KINDS)
+
+
+# What events are made of, as Hypothesis draws it
+
+texts = st.text(st.characters(exclude_categories=()), max_size=5)
+names = texts.filter(str.strip)
+counts = st.integers(0, 10**20)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.integers() | st.floats(allow_nan=False)
+zones = st.sampled_from([UTC, timezone(timedelta(hours=-3)), timezone(timedelta(hours=14))])
+moments = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=zones)  # noqa: DTZ001
+
+
+@st.composite
+def leaves(draw: st.DrawFn) -> Any:
+    """Draw a value that holds no others."""
+    times = st.datetimes() | moments | st.timedeltas()
+    members = st.sampled_from([*Colour, *Nest.Colour, *Shade, *Verdict, *Answer])
+    plain = st.none() | st.booleans() | numbers | texts
+    return draw(plain | times | members | st.builds(Streak, numbers))
+
+
+hashable = st.recursive(
+    leaves(), lambda some: st.lists(some, max_size=2).map(tuple) | st.frozensets(some, max_size=2)
+)
+values = st.recursive(
+    hashable,
+    lambda some: (
+        st.lists(some, max_size=2)
+        | st.lists(some, max_size=2).map(tuple)
+        | st.sets(hashable, max_size=2)
+        | st.dictionaries(hashable, some, max_size=2)
+        | st.dictionaries(hashable, some, max_size=2).map(MappingProxyType)
+    ),
+    max_leaves=5,
+)
+scalars = st.booleans() | st.integers() | finite | texts | moments
+comparisons = st.builds(Attribute, names).flatmap(
+    lambda named: st.one_of(
+        st.builds(named.equals, scalars),
+        st.builds(named.is_in, st.lists(scalars, max_size=3)),
+        st.builds(named.contains, scalars),
+        st.just(named.exists()),
+    )
+)
+whom: st.SearchStrategy[Audience] = st.recursive(
+    st.just(Everyone())
+    | st.builds(Percentage, st.floats(0, 100) | st.integers(0, 100))
+    | st.builds(Group, names)
+    | comparisons,
+    lambda some: (
+        st.builds(lambda one, other: one & other, some, some)
+        | st.builds(lambda one, other: one | other, some, some)
+        | st.builds(lambda one: ~one, some)
+    ),
+    max_leaves=4,
+)
+checks = st.builds(Check, names, run=st.none() | st.just(lambda _: True))
+signals = st.builds(Ceiling, finite) | st.builds(
+    ErrorRate, tolerate=st.floats(1, 1.5), rare=st.floats(0.1, 0.5)
+)
+models = st.builds(
+    lambda signal, floor, alpha, reason: HealthModel(
+        *(signal, Usage(at_least=floor))[: 1 if reason else 2],
+        alpha=alpha,
+        waive={"usage": reason} if reason else None,
+    ),
+    signals,
+    st.integers(1, 10**9),
+    st.floats(0.001, 0.5),
+    texts,
+)
+policies = st.builds(RollbackPolicy.roll_back, ask=st.booleans())
+patience = st.timedeltas(timedelta(0), timedelta(days=999))
+changes = st.builds(Change, st.sampled_from(ChangeKind), names, names, author=st.none() | texts)
+
+
+@st.composite
+def definitions(draw: st.DrawFn) -> FeatureFlag[Any]:
+    """Draw a flag's definition."""
+    variants = draw(st.dictionaries(texts, values, min_size=1, max_size=3))
+    one = st.sampled_from(sorted(variants))
+    return FeatureFlag(
+        draw(names),
+        variants,
+        draw(one),
+        rules=draw(st.lists(st.builds(Rule, one, whom), max_size=2)),
+        off=draw(one),
+        enabled=draw(st.booleans()),
+        ignores=draw(st.sampled_from([(), (KeyError,)])),
+    )
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Draw a plan."""
+    percents = sorted(draw(st.lists(st.floats(1, 100), min_size=1, max_size=3)))
+    gates = st.lists(checks, max_size=1)
+    rings = [
+        Ring(f"ring {number}", percent=percent, bake=draw(patience), gates=draw(gates))
+        for number, percent in enumerate(percents)
+    ]
+    return Plan(
+        rings=rings,
+        health=draw(models),
+        on_issue=draw(policies),
+        holdback=draw(st.floats(1, 50)),
+        must_see=draw(st.floats(10, 100)),
+        power=draw(st.floats(0.6, 0.99)),
+        alert_deadline=draw(patience),
+    )
+
+
+arms = st.builds(Counts, counts, counts, counts, counts)
+tests = st.builds(LabelTest, st.floats(0, 1), st.lists(numbers, max_size=5).map(tuple), counts)
+memories = st.none() | tests | values | arms
+healths = st.builds(
+    Health, moments, moments, st.lists(memories, max_size=3).map(tuple), arms, arms, texts, counts
+)
+findings = st.builds(
+    Finding,
+    texts,
+    st.sampled_from(Verdict),
+    texts,
+    st.none() | numbers,
+    st.none() | numbers,
+    st.none() | counts,
+)
+evidence = st.builds(
+    Evidence,
+    st.builds(Scope, texts, counts, texts, counts),
+    moments,
+    moments,
+    texts,
+    arms,
+    arms,
+    st.lists(findings, max_size=3).map(tuple),
+)
+settlements = st.builds(events.Settled, moments, texts, st.none() | definitions())
+EVERY_EVENT: Mapping[type, st.SearchStrategy[Event]] = MappingProxyType(
+    {
+        events.Started: st.builds(
+            events.Started, moments, changes, plans(), counts, st.none() | definitions()
+        ),
+        events.Answered: st.builds(events.Answered, moments, texts, st.sampled_from(Answer), texts),
+        events.Applied: st.builds(events.Applied, moments, texts, counts),
+        events.Assessed: st.builds(events.Assessed, moments, evidence, healths, st.timedeltas()),
+        events.Alerted: st.builds(events.Alerted, moments, st.booleans(), texts),
+        events.Woken: st.builds(events.Woken, moments),
+        events.Resumed: st.builds(events.Resumed, moments, texts, texts),
+        events.Aborted: st.builds(events.Aborted, moments, texts, texts),
+        events.RecoveryStarted: st.builds(events.RecoveryStarted, moments, texts),
+        events.Withdrawn: st.builds(events.Withdrawn, moments),
+        events.Killed: st.builds(events.Killed, moments, texts, texts, texts),
+        events.Checkpointed: st.builds(
+            events.Checkpointed,
+            moments,
+            counts,
+            st.lists(texts, max_size=3).map(tuple),
+            st.lists(settlements, max_size=2).map(tuple),
+        ),
+        Unknown: st.builds(
+            lambda kind: Unknown(NOON, kind, later(kind)), texts.map(lambda text: f"?{text}")
+        ),
+    }
+)
+hashes = st.frozensets(st.integers(0, 2**64 - 1), max_size=5)
+parts = st.builds(Part, counts, counts, hashes, hashes)
+blocks = st.builds(Block, texts, texts, counts, moments, moments, parts, parts)
+
+
+def later(kind: str) -> str:
+    """Write the record of an event that only a later version knows."""
+    return json.dumps({"$": kind, "at": {"$": "time", "is": NOON.isoformat()}, "by": "7"})
+
+
+def exact(value: Any) -> object:
+    """Return what tells apart what equality doesn't: 1, 1.0 and True; a list and a tuple."""
+    content: object = repr(value)
+    if isinstance(value, datetime):
+        content = (value.astimezone(UTC) if value.tzinfo else value).isoformat()
+    elif attrs.has(type(value)):
+        fields = attrs.fields(type(value))
+        content = [exact(getattr(value, each.name)) for each in fields if each.eq]
+    elif isinstance(value, list | tuple):
+        content = [exact(item) for item in value]
+    elif isinstance(value, set | frozenset):
+        content = sorted((exact(item) for item in value), key=repr)
+    elif isinstance(value, Mapping):
+        content = sorted((exact(item) for item in value.items()), key=repr)
+    return type(value), content
+
+
+# What survives
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_an_event_survives(kind: type, data: st.DataObject) -> None:
+    """What is read equals what was written, by value, by digest, and by all types inside."""
+    event = data.draw(EVERY_EVENT[kind])
+    read = CODEC.decode(CODEC.encode(event))
+
+    assert event == read
+    assert digest(event) == digest(read)
+    assert exact(event) == exact(read)
+
+
+@given(blocks)
+def test_a_block_survives(block: Block) -> None:
+    """A block is read as it was written."""
+    assert exact(block) == exact(CODEC.decode_block(CODEC.encode(block)))
+
+
+@given(st.one_of(*EVERY_EVENT.values()).filter(lambda event: not isinstance(event, Unknown)))
+def test_a_record_is_one_line_of_strict_json(event: Event) -> None:
+    """Any reader of JSON can read it, and it holds no space that says nothing."""
+    text = CODEC.encode(event)
+    tree = json.loads(text, parse_constant=pytest.fail)
+
+    assert text.isascii()
+    assert text.isprintable()
+    assert text == json.dumps(tree, separators=(",", ":"), allow_nan=False)
+    assert type(event).__name__ == tree["$"]
+
+
+@given(histories())
+def test_a_history_survives(history: tuple[Step, ...]) -> None:
+    """Whatever can happen to a rollout can be kept."""
+    happened = stream(history)
+
+    assert happened == [CODEC.decode(CODEC.encode(event)) for event in happened]
+
+
+@pytest.mark.parametrize("defect", [0.0, 1.0])
+def test_a_whole_release_survives(defect: float) -> None:
+    """What an engine journals can be kept, of a release that completes and of one that halts."""
+    shop = Shop(defect=defect).open()
+    shop.stop("kill")
+    happened = [event for name in shop.journal.streams() for event in shop.journal.read(name)]
+
+    assert {events.Started, events.Assessed, events.Killed} <= {type(event) for event in happened}
+    assert happened == [Codec().decode(Codec().encode(event)) for event in happened]
+
+
+# One form
+
+
+def holding(memory: object) -> events.Assessed:
+    """Make an event that holds a value of any kind."""
+    health = Health(NOON, NOON, (memory,))
+    nothing = Evidence(Scope("", 1, "", 1), NOON, NOON, "", Counts(), Counts(), ())
+    return events.Assessed(NOON, nothing, health)
+
+
+def memory_of(event: Event) -> Any:
+    """Return the value that such an event holds."""
+    assert isinstance(event, events.Assessed)
+    [memory] = event.health.tests
+    return memory
+
+
+@given(values.map(holding), st.data())
+def test_equal_values_have_equal_records(event: events.Assessed, data: st.DataObject) -> None:
+    """A record doesn't depend on the codec, nor on the value's way into being."""
+    text = CODEC.encode(event)
+
+    assert text == Codec(reversed(KINDS)).encode(event)
+    assert text == CODEC.encode(CODEC.decode(text))
+
+
+@given(st.dictionaries(hashable, values, min_size=2, max_size=5), st.randoms())
+def test_order_that_does_not_count_is_not_kept(value: dict[Any, Any], dice: Any) -> None:
+    """Dicts and sets that are equal have one record, in whatever order they were filled."""
+    shuffled = dice.sample(list(value.items()), len(value))
+
+    assert CODEC.encode(holding(value)) == CODEC.encode(holding(dict(shuffled)))
+    assert CODEC.encode(holding(set(value))) == CODEC.encode(holding({key for key, _ in shuffled}))
+
+
+@given(moments, zones)
+def test_a_moment_has_one_record(at: datetime, zone: timezone) -> None:
+    """It is in UTC, so that plain SQL can compare it; its zone doesn't count."""
+    told = json.loads(CODEC.encode(events.Woken(at)))["at"]["is"]
+
+    assert CODEC.encode(events.Woken(at)) == CODEC.encode(events.Woken(at.astimezone(zone)))
+    assert at.astimezone(UTC).isoformat() == told
+
+
+def test_a_time_of_any_make_is_a_time() -> None:
+    """Libraries that fake the time hand out classes of their own."""
+
+    class Faked(datetime):
+        """A test's idea of a time."""
+
+    faked = Faked(2026, 1, 1, 12, tzinfo=UTC)
+
+    assert CODEC.encode(events.Woken(NOON)) == CODEC.encode(events.Woken(faked))
+
+
+EXACT: list[tuple[object, str]] = [
+    (1, "1"),
+    (1.0, "1.0"),
+    (-0.0, "-0.0"),
+    (True, "true"),
+    (False, "false"),
+    (None, "null"),
+    (10**400, "1" + 400 * "0"),
+    (0.1, "0.1"),
+    (math.inf, '{"$":"float","is":"inf"}'),
+    (-math.inf, '{"$":"float","is":"-inf"}'),
+    (math.nan, '{"$":"float","is":"nan"}'),
+    ("é\n\ud800$", '"\\u00e9\\n\\ud800$"'),
+    (Verdict.PASS, '{"$":"Verdict","is":"PASS"}'),
+    (Shade.LIGHT, '{"$":"Shade","is":"LIGHT"}'),
+    (Colour.AZURE, '{"$":"Colour","is":"BLUE"}'),
+    (Nest.Colour.RED, '{"$":"Nest.Colour","is":"RED"}'),
+    ((1, (2,), ()), "[1,[2],[]]"),
+    ([1, (2,), []], '{"$":"list","is":[1,[2],{"$":"list","is":[]}]}'),
+    ({10, 9}, '{"$":"set","is":[10,9]}'),
+    (frozenset(), '{"$":"frozenset","is":[]}'),
+    ({"$": 2, 1: "b"}, '{"$":"dict","is":[["$",2],[1,"b"]]}'),
+    (MappingProxyType({"a": None}), '{"$":"mapping","is":[["a",null]]}'),
+    (timedelta(days=-1, microseconds=1), '{"$":"duration","is":-86399999999}'),
+    (timedelta.max, '{"$":"duration","is":86399999999999999999}'),
+    (NOON.replace(tzinfo=None), '{"$":"time","is":"2026-01-01T12:00:00"}'),
+    (NOON.replace(microsecond=5), '{"$":"time","is":"2026-01-01T12:00:00.000005+00:00"}'),
+    (Streak(3), '{"$":"Streak","_days":3}'),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), EXACT)
+def test_a_value_has_its_form(value: object, text: str) -> None:
+    """Every kind of value has one form, in which it isn't taken for another."""
+    record = CODEC.encode(holding(value))
+
+    assert f'"tests":[{text}],' in record
+    assert exact(value) == exact(memory_of(CODEC.decode(record)))
+
+
+def test_nan_is_found_again() -> None:
+    """A value with the usual NaN equals itself when it is read, as it did before."""
+    event = holding((math.nan,))
+
+    assert event == CODEC.decode(CODEC.encode(event))
+
+
+def test_what_only_this_process_knows_is_not_kept() -> None:
+    """A check's callable and the exceptions that a flag ignores are left out, as in digests."""
+    flag = FeatureFlag.boolean("x", ignores=(KeyError,))
+    event = events.Started(NOON, flag.change(), plan=PLAN, definition=flag)
+    text = CODEC.encode(event)
+    read = CODEC.decode(text)
+
+    assert isinstance(read, events.Started)
+    assert read.definition is not None
+    assert ((), None) == (read.definition.ignores, read.plan.before[0].run)
+    for name in ("ignores", "run", "version", "index", "resolutions"):
+        assert f'"{name}"' not in text.replace('"version":"', "", 1)
+
+
+# What a journal holds already
+
+HEALTH = HealthModel(
+    ErrorRate(tolerate=1.25), Usage(at_least=100), alpha=0.02, waive={"usage": "it is quiet"}
+)
+PLAN = Plan(
+    rings=(
+        Ring("canary", percent=1, bake=timedelta(hours=1), gates=(Check("signed"),)),
+        Ring("everyone", percent=100, bake=timedelta(hours=24)),
+    ),
+    health=HEALTH,
+    before=(Check("reviewed", run=lambda _: True),),
+    on_issue=RollbackPolicy.roll_back(ask=True),
+)
+WHOM = (Attribute("plan").equals("beta") & ~Group("staff")) | Percentage(2.5)
+FLAG: FeatureFlag[object] = FeatureFlag(
+    "new-checkout",
+    {
+        "old": None,
+        "new": [1, 2.0, True, "é", {"a": (1,)}, {1}, frozenset({2}), timedelta(seconds=1)],
+        "never": math.inf,
+    },
+    "old",
+    rules=(Rule("new", WHOM), Rule("never", Everyone())),
+)
+ARM = Counts(exposures=120, units=100, failures=3, fresh=90)
+MEMORY = (LabelTest(), None, (ARM,), MappingProxyType({"a": 1}))
+EVIDENCE = Evidence(
+    Scope("service:shop@2", 1, "canary", 1),
+    NOON,
+    NOON + timedelta(seconds=10),
+    "in-process tallies",
+    ARM,
+    Counts(),
+    (Finding("usage", Verdict.NO_DATA, "9 more exposures are needed", 1.0, 10.0, 9),),
+)
+BLOCK = Block(
+    "service:shop@2#1/1",
+    "web-1",
+    7,
+    NOON,
+    NOON + timedelta(seconds=10),
+    Part(3, 2, frozenset({2**64 - 1}), frozenset({1, 2**64 - 1})),
+)
+# One of everything, in the order of the lines of tests/data/records.jsonl. Journals hold such lines
+# for years, so a line is never changed, only added: for a new kind, or for an old value that is
+# written with one more field now.
+KEPT: list[Event | Block] = [
+    events.Started(NOON, Change.code("shop", version="2", author="7"), PLAN),
+    events.Started(NOON, FLAG.change(), PLAN, 2, FLAG),
+    events.Answered(NOON, "reviewed", Answer.HOLDS, "no reviewer"),
+    events.Applied(NOON, "canary", 1),
+    events.Assessed(
+        NOON, EVIDENCE, Health(NOON, NOON, MEMORY, ARM, block=3), timedelta(seconds=10)
+    ),
+    events.Alerted(NOON, by_user=True, reason="it hurts"),
+    events.Woken(NOON),
+    events.Resumed(NOON, "7", "a false alarm"),
+    events.Aborted(NOON, "7", "wrong build"),
+    events.RecoveryStarted(NOON, "at once"),
+    events.Withdrawn(NOON),
+    events.Killed(NOON, "new-checkout", "7", "it burns"),
+    events.Checkpointed(
+        NOON,
+        9,
+        ("service:shop@2#1",),
+        (events.Settled(NOON, "new-checkout", FLAG), events.Settled(NOON, "search", None)),
+    ),
+    Unknown(
+        NOON,
+        "Promoted",
+        '{"$":"Promoted","at":{"$":"time","is":"2026-01-01T12:00:00+00:00"},"by":"7"}',
+    ),
+    BLOCK,
+]
+LINES = (Path(__file__).parent / "data" / "records.jsonl").read_text(encoding="utf-8").splitlines()
+RECORDS = LINES[:-2]
+
+
+@pytest.mark.parametrize(("value", "line"), list(zip(KEPT, LINES, strict=True)))
+def test_a_record_of_old_is_read_and_written_as_ever(value: Event | Block, line: str) -> None:
+    """No version changes what a journal holds already, in either direction."""
+    read = CODEC.decode_block if isinstance(value, Block) else CODEC.decode
+
+    assert exact(value) == exact(read(line))
+    assert CODEC.encode(value) in LINES
+
+
+def test_everything_has_a_record_of_old() -> None:
+    """No event, no kind that one may hold, and no form of a value is without a line."""
+    told = {tree["$"] for _, tree in objects([json.loads(line) for line in LINES])}
+    kinds = {kind.__name__ for row in records._KINDS for kind in row}
+
+    assert {type(kept) for kept in KEPT} == {*get_args(Event), Block}
+    assert {kind.__name__ for kind in get_args(Event)} - {"Unknown"} <= kinds
+    assert {*Codec()._readers, "Promoted"} == told
+    assert kinds <= told
+
+
+def objects(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Find every object of a tree, with the way to it."""
+    if isinstance(tree, dict):
+        yield path, tree
+    if isinstance(tree, dict | list):
+        for key, part in list(tree.items() if isinstance(tree, dict) else enumerate(tree)):
+            yield from objects(part, (*path, key))
+
+
+def changed(line: str, number: int, **change: object) -> str:
+    """Change one object of a record: None takes a field away."""
+    tree = json.loads(line)
+    _, found = list(objects(tree))[number]
+    found.update(change)
+    for name in [name for name, value in change.items() if value is None]:
+        del found[name]
+    return json.dumps(tree)
+
+
+# What a later version wrote
+
+
+def unread(line: str, text: str) -> Unknown:
+    """Say what this version makes of a record whose time and kind were left as they were."""
+    tree = json.loads(line)
+    return Unknown(datetime.fromisoformat(tree["at"]["is"]), tree["$"], text)
+
+
+@pytest.mark.parametrize("line", RECORDS)
+@pytest.mark.parametrize("change", [{"$": "Later"}, {"later": 1}, {"$": 5}, {"$": ["time"]}])
+def test_what_this_version_does_not_know_makes_the_event_unknown(
+    line: str, change: dict[str, object]
+) -> None:
+    """An unknown kind or field, at any depth, is neither guessed nor dropped."""
+    for number, (path, _) in enumerate(objects(json.loads(line))):
+        text = changed(line, number, **change)
+        read = CODEC.decode(text)
+        if path and path != ("at",):
+            assert unread(line, text) == read
+        assert (Unknown, text) == (type(read), CODEC.encode(read))
+
+
+@pytest.mark.parametrize("line", RECORDS)
+def test_a_field_that_is_missing_takes_its_default(line: str) -> None:
+    """A record of an earlier version is read, unless it lacks what no version did without."""
+    kinds = {kind.__name__: kind for row in records._KINDS for kind in row}
+    for number, (path, tree) in enumerate(objects(json.loads(line))):
+        kind = kinds.get(tree["$"])
+        defaults = {
+            field.name: field.default is not attrs.NOTHING
+            for field in (attrs.fields(kind) if kind and attrs.has(kind) else ())
+        } | {"alpha": True, "waive": True}
+        for name in set(tree) - {"$"}:
+            text = changed(line, number, **{name: None})
+            is_unknown = isinstance(CODEC.decode(text), Unknown)
+            assert defaults.get(name, False) != is_unknown, (path, name)
+
+
+def test_a_default_is_the_one_of_today() -> None:
+    """A field that a record lacks is what it is where nobody gives it."""
+    plan = Plan(rings=(Ring("canary", percent=1),), health=HealthModel(Usage(at_least=1)))
+    text = (
+        '{"$":"Started","at":{"$":"time","is":"2026-01-01T12:00:00+00:00"},'
+        '"change":{"$":"Change","kind":{"$":"ChangeKind","is":"CODE"},"name":"shop","version":"2"},'
+        '"plan":{"$":"Plan","rings":[{"$":"Ring","name":"canary","percent":1}],'
+        '"health":{"$":"HealthModel","signals":[{"$":"Usage","at_least":1}]}}}'
+    )
+
+    assert events.Started(NOON, Change.code("shop", version="2"), plan) == CODEC.decode(text)
+
+
+TOLD = '"at":{"$":"time","is":"2026-01-01T12:00:00+00:00"}'
+REFUSED: dict[str, str] = {
+    "a validator": f'{{"$":"Started",{TOLD},"change":{{"$":"Change","kind":"?","name":"",'
+    '"version":"2"},"plan":{}}',
+    "a value that isn't of its form": f'{{"$":"Woken",{TOLD[:-3]}?"}}}}',
+    "a time that isn't one": '{"$":"Woken","at":"noon"}',
+    "no time": '{"$":"Woken","at":null}',
+    "a kind that is no event": f'{{"$":"Counts",{TOLD}}}',
+    "a block": LINES[-1],
+    "a value": '{"$":"list","is":[]}',
+    "an unknown event, spelled out": '{"$":"Unknown","kind":"x","text":"y"}',
+    "a list that is none": f'{{"$":"Checkpointed",{TOLD},"position":1,"streams":'
+    '{"$":"list","is":"abc"},"settled":[]}',
+    "an object of no kind": f'{{"$":"Alerted",{TOLD},"by_user":{{}},"reason":""}}',
+    "a duration beyond all years": f'{{"$":"Alerted",{TOLD},"by_user":true,"reason":'
+    f'{{"$":"duration","is":{10**30}}}}}',
+    "a member that is none": f'{{"$":"Answered",{TOLD},"gate":"","answer":'
+    '{"$":"Answer","is":"__class__"}}',
+    "a field that isn't kept": LINES[0].replace('{"$":"Check",', '{"$":"Check","run":true,', 1),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_can_not_be_made_is_unknown(case: str) -> None:
+    """A record that this version refuses to make an event of is kept, and changes nothing."""
+    read = CODEC.decode(REFUSED[case])
+
+    assert Unknown(read.at, json.loads(REFUSED[case])["$"], REFUSED[case]) == read
+    assert read.at == (NOON if TOLD in REFUSED[case] else UNTOLD)
+
+
+@pytest.mark.parametrize("at", ['"noon"', "null", "7", '{"$":"time","is":"2026-01-01T12:00:00"}'])
+def test_a_time_that_can_not_be_read_is_the_year_1(at: str) -> None:
+    """An unknown event's time is one that can be compared with others."""
+    assert UNTOLD == CODEC.decode(f'{{"$":"Later","at":{at}}}').at
+
+
+@pytest.mark.parametrize("kind", ["7", "null", '["Woken"]', '{"$":"Woken"}'])
+def test_a_kind_that_is_no_name_has_none(kind: str) -> None:
+    """An unknown event's kind is a text, for people."""
+    text = f'{{"$":{kind},{TOLD}}}'
+
+    assert Unknown(NOON, "", text) == CODEC.decode(text)
+
+
+def test_kinds_of_the_host_have_to_be_registered() -> None:
+    """A codec that doesn't know a kind reads past it, and one that does reads all."""
+    event = holding((Streak(3), Colour.RED))
+
+    assert isinstance(Codec().decode(CODEC.encode(event)), Unknown)
+    assert event == CODEC.decode(CODEC.encode(event))
+
+
+# What is no record
+
+NESTED = 260
+NO_RECORDS: dict[str, Any] = {
+    "nothing": "",
+    "a word": "woken",
+    "cut": LINES[0][:-1],
+    "two": LINES[5] * 2,
+    "a list": f"[{LINES[5]}]",
+    "a scalar": "null",
+    "an object of no kind": '{"at":1}',
+    "not a number": '{"$":"Woken","at":NaN}',
+    "infinite": '{"$":"Woken","at":-Infinity}',
+    "too many digits": '{"$":"Woken","at":' + 5000 * "1" + "}",
+    "endless": 100_000 * "[",
+    "nested": '{"$":"Woken","at":' + NESTED * '{"$":"list","is":[' + NESTED * "]}" + "}",
+    "bytes": LINES[5].encode(),
+    "no text": None,
+}
+
+
+@pytest.mark.parametrize("case", NO_RECORDS)
+def test_what_is_no_record_is_invalid(case: str) -> None:
+    """A text that no version of this library wrote is refused, whatever it was to be."""
+    for read in (CODEC.decode, CODEC.decode_block):
+        with pytest.raises(JournalInvalidError, match="restore the journal"):
+            read(NO_RECORDS[case])
+
+
+@pytest.mark.parametrize("line", [*RECORDS, '{"$":"Part"}', changed(LINES[-1], 0, later=1)])
+def test_only_a_block_is_a_block(line: str) -> None:
+    """A block can't be made of what a later version wrote: there is no telling what it counts."""
+    with pytest.raises(JournalInvalidError, match="no block"):
+        CODEC.decode_block(line)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts | st.just("time"),
+    lambda some: (
+        st.lists(some, max_size=3)
+        | st.dictionaries(texts | st.sampled_from(["$", "is", "at"]), some, max_size=3)
+        | st.fixed_dictionaries({"$": st.sampled_from(sorted(CODEC._readers)), "is": some})
+    ),
+)
+
+
+@st.composite
+def mutants(draw: st.DrawFn) -> str:
+    """Draw a record in which one thing is wrong, or several."""
+    tree = json.loads(draw(st.sampled_from(LINES)))
+    for _ in range(draw(st.integers(1, 3))):
+        found = [each for _, each in objects(tree)]
+        one = draw(st.sampled_from(found))
+        name = draw(st.sampled_from([*one, "is", "later"]))
+        one[name] = draw(json_values | st.sampled_from(found).map(deepcopy))
+    return json.dumps(tree)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """Draw a record of which a stretch was overwritten."""
+    line = draw(st.sampled_from(LINES))
+    begin = draw(st.integers(0, len(line)))
+    return line[:begin] + draw(texts) + line[begin + draw(st.integers(0, 9)) :]
+
+
+@given(texts | json_values.map(json.dumps) | mutants() | damaged())
+def test_no_text_does_harm(text: str) -> None:
+    """Whatever stands in a journal, it is an event with a time, or it is invalid."""
+    try:
+        event = CODEC.decode(text)
+    except JournalInvalidError:
+        return
+    assert isinstance(event, get_args(Event))
+    assert isinstance(event.at, datetime)
+    assert not isinstance(event, Unknown) or text == CODEC.encode(event)
+
+
+@given(texts | json_values.map(json.dumps) | mutants() | damaged())
+def test_no_text_of_a_block_does_harm(text: str) -> None:
+    """Whatever stands there, it is a block, or it is invalid."""
+    try:
+        block = CODEC.decode_block(text)
+    except JournalInvalidError:
+        return
+    assert isinstance(block, Block)
+
+
+# What can't be kept
+
+
+class Open(enum.Flag):
+    HERE = 1
+    THERE = 2
+
+
+class Loose(enum.Enum):
+    ONE = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        member = object.__new__(cls)
+        member._name_ = f"made of {value}"
+        return member
+
+
+@attrs.frozen
+class Guest:
+    name: str
+
+
+@attrs.define(init=False)
+class Handmade:
+    name: str
+
+    def __init__(self, first: str, last: str) -> None:
+        self.name = f"{first} {last}"
+
+
+@attrs.frozen
+class Uncounted:
+    name: str = attrs.field(eq=False)
+
+
+class Subtext(str):
+    __slots__ = ()
+
+
+NOT_KEPT: list[object] = [
+    Guest(WHO),
+    Nest.Egg(WHO),
+    Context(WHO, {"mail": WHO}),
+    Subtext(WHO),
+    object(),
+    WHO.encode(),
+    Unknown(NOON, "x", WHO),
+    lambda: WHO,
+]
+
+
+@pytest.mark.parametrize("value", NOT_KEPT, ids=lambda value: type(value).__name__)
+def test_what_is_not_registered_is_named_and_not_shown(value: object) -> None:
+    """The error says which kind to register, and nothing of a value that may be a user's."""
+    name = type(value).__qualname__
+    with pytest.raises(DefinitionError) as caught:
+        CODEC.encode(holding({WHO: [value]}))
+
+    assert name == caught.value.value
+    assert f"SqliteJournal(path, kinds=({name},))" in caught.value.mend
+    assert WHO not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("text", [WHO, f'{{"{WHO}":1}}', f'{{"$":"{WHO}","{WHO}'])
+def test_what_is_invalid_is_not_shown(text: str) -> None:
+    """A damaged record may hold anything, so no error shows it, nor one that led to it."""
+    with pytest.raises(JournalInvalidError) as caught:
+        CODEC.decode(text)
+
+    assert WHO not in "".join(traceback.format_exception(caught.value))
+    assert None is caught.value.__context__
+
+
+def endless() -> list[object]:
+    """Make a list that holds itself."""
+    itself: list[object] = []
+    itself.append(itself)
+    return itself
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        10**5000,
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        endless(),
+        Loose("air"),
+    ],
+    ids=["digits", "before the year 1", "endless", "no member"],
+)
+def test_what_has_no_record_is_refused(value: object) -> None:
+    """What couldn't be read again isn't written."""
+    with pytest.raises(DefinitionError, match="Assessed: "):
+        Codec((Loose,)).encode(holding(value))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Colour.RED, int, object, "Colour", Plan | None, Open, Handmade, Uncounted],
+)
+def test_a_kind_is_a_value_that_can_be_made_again(kind: Any) -> None:
+    """A kind is an attrs class or an enum, and what is kept of it is enough to make it."""
+    with pytest.raises(DefinitionError, match="kinds"):
+        Codec((kind,))
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (Colour, Colour),
+        (Colour, enum.Enum("Colour", ["RED"])),
+        (ErrorRate,),
+        (enum.Enum("Verdict", ["PASS"]),),
+        (attrs.make_class("time", ["at"]),),
+        (attrs.make_class("frozenset", ["at"]),),
+    ],
+)
+def test_two_kinds_do_not_share_a_name(kinds: tuple[type, ...]) -> None:
+    """A name says which kind it is, of the host's, the library's and Python's own."""
+    with pytest.raises(DefinitionError, match="its own name"):
+        Codec(kinds)
+
+
+def test_codecs_do_not_share_kinds() -> None:
+    """Nothing is global: what one codec knows, another doesn't."""
+    Codec((Guest,))
+
+    with pytest.raises(DefinitionError):
+        Codec().encode(holding(Guest("7")))
