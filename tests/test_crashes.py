@@ -120,8 +120,7 @@ class Player:
         """See that a halt holds; and note what time it is, and what is owed."""
         shop = self.shop
         values = {shop.engine.value(shop.flag, customer(number)) for number in range(50)}
-        if self.halted or self.stopped:
-            assert {"old"} == values, "somebody is exposed after a halt"
+        assert {"old"} == values or not (self.halted or self.stopped)
         if shop.rollout.is_withdrawn and not self.halted:
             self.halted = True
             self.log.say("halted")
@@ -152,8 +151,7 @@ class Aftermath:
     """Hold what a rollout has left, once somebody has ended it, against what was logged."""
 
     def __init__(self, script: Script, folder: Path) -> None:
-        self.script, self.path = script, folder / "rollouts.db"
-        player = Player(script, folder)
+        player, self.script, self.path = Player(script, folder), script, folder / "rollouts.db"
         player.play()
         self.lines, self.rollout = player.log.lines(), player.shop.rollout
         self.journal = SqliteJournal(self.path)
@@ -211,9 +209,8 @@ class Aftermath:
             failing, fresh = (
                 len({unit for part in parts for unit in part[key]}) for key in ("failing", "fresh")
             )
-            counts = getattr(health, arm)
-            assert sum(part["exposures"] for part in parts) == counts.exposures
-            assert (failing, fresh) == (counts.failures, counts.fresh)
+            counts, exposures = getattr(health, arm), sum(part["exposures"] for part in parts)
+            assert (exposures, failing, fresh) == (counts.exposures, counts.failures, counts.fresh)
 
     def check_that_all_is_judged(self) -> None:
         """No outcome is posted twice, nor left out of the next assessment that is recorded."""
@@ -256,7 +253,7 @@ def test_a_rollout_survives_a_kill(script: Script, count: int, tmp_path: Path) -
 
 
 @pytest.mark.law("R3")
-@few_and_many(5, 400)
+@few_and_many(5, 250)
 def test_a_rollout_survives_many_kills(count: int, tmp_path: Path) -> None:
     """However often its processes are killed, within statements as well, it ends all the same."""
 
@@ -272,7 +269,7 @@ def test_a_rollout_survives_many_kills(count: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.law("R3")
-@few_and_many(5, 300)
+@few_and_many(5, 200)
 def test_a_rollout_survives_kills_from_outside(count: int, tmp_path: Path) -> None:
     """It ends as well when a process is killed at any moment of real time, mid-write or not."""
 

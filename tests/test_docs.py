@@ -16,6 +16,7 @@ from safedeploy import events, rollouts, states
 from safedeploy.events import Event
 from safedeploy.states import Rollout
 from tests.laws.histories import EVERY, STRANGE, confirmed, started
+from tests.laws.test_mutants import MUTANTS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -25,7 +26,6 @@ PAGES = [
 ]
 LAWS = DOCS / "explanation" / "laws.md"
 DIAGRAM = DOCS / "explanation" / "rollout-states.md"
-MUTANTS = ROOT / "tests" / "laws" / "test_mutants.py"
 
 
 def sections() -> dict[str, str]:
@@ -62,10 +62,8 @@ def named(section: str) -> set[tuple[str, str]]:
 def planted() -> dict[str, set[str]]:
     """Return the bugs that are planted for each law, by what they do."""
     found: dict[str, set[str]] = defaultdict(set)
-    for node in ast.walk(ast.parse(MUTANTS.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Mutant":
-            law, bug, *_ = node.args
-            found[ast.literal_eval(law)].add(ast.literal_eval(bug))
+    for mutant in MUTANTS:
+        found[mutant.law].add(mutant.bug)
     return found
 
 

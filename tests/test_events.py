@@ -38,7 +38,6 @@ EVERY_EVENT: list[tuple[Event, str]] = [
     (events.RecoveryStarted(NOON, "policy"), "policy"),
     (events.Withdrawn(NOON), "withdrawn"),
     (events.Killed(NOON, "new-checkout", "7", "it burns"), "it burns"),
-    (events.Checkpointed(NOON, 7, (), ()), "summed up to entry 7"),
     (events.Unknown(NOON, "Replaced", "{}"), "Replaced, which can't be read here"),
 ]
 

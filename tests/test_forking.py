@@ -34,10 +34,8 @@ SECONDS = 30
 OUTCOMES = 50
 Child = tuple[int, Callable[[], int]]
 
-pytestmark = [
-    pytest.mark.law("T2"),
-    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),  # of threads, since 3.12
-]
+# Forking with threads, from 3.12 on.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
 def plan() -> Plan:
@@ -202,6 +200,7 @@ WAYS: dict[str, Callable[[Callable[[], object]], Child]] = {
 }
 
 
+@pytest.mark.law("T2")
 @pytest.mark.parametrize("how", WAYS)
 def test_a_child_starts_anew(how: str, tmp_path: Path) -> None:
     """A child of a busy process owns nothing of its parent's, waits for nobody, and both go on."""
@@ -239,6 +238,7 @@ def judged(rollout: Rollout) -> int:
     return rollout.health.canary.exposures + rollout.health.baseline.exposures
 
 
+@pytest.mark.law("T2")
 @pytest.mark.parametrize("count", [10, pytest.param(300, marks=pytest.mark.long)])
 def test_many_children_of_a_busy_process_end(count: int, tmp_path: Path) -> None:
     """Whenever a busy process forks, its child can serve, ask, tick and stop; so can the parent."""

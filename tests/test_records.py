@@ -238,7 +238,6 @@ evidence = st.builds(
     arms,
     st.lists(findings, max_size=3).map(tuple),
 )
-settlements = st.builds(events.Settled, moments, texts, st.none() | definitions())
 EVERY_EVENT: Mapping[type, st.SearchStrategy[Event]] = MappingProxyType(
     {
         events.Started: st.builds(
@@ -254,13 +253,6 @@ EVERY_EVENT: Mapping[type, st.SearchStrategy[Event]] = MappingProxyType(
         events.RecoveryStarted: st.builds(events.RecoveryStarted, moments, texts),
         events.Withdrawn: st.builds(events.Withdrawn, moments),
         events.Killed: st.builds(events.Killed, moments, texts, texts, texts),
-        events.Checkpointed: st.builds(
-            events.Checkpointed,
-            moments,
-            counts,
-            st.lists(texts, max_size=3).map(tuple),
-            st.lists(settlements, max_size=2).map(tuple),
-        ),
         Unknown: st.builds(
             lambda kind: Unknown(NOON, kind, later(kind)), texts.map(lambda text: f"?{text}")
         ),
@@ -523,12 +515,6 @@ KEPT: list[Event | Block] = [
     events.RecoveryStarted(NOON, "at once"),
     events.Withdrawn(NOON),
     events.Killed(NOON, "new-checkout", "7", "it burns"),
-    events.Checkpointed(
-        NOON,
-        9,
-        ("service:shop@2#1",),
-        (events.Settled(NOON, "new-checkout", FLAG), events.Settled(NOON, "search", None)),
-    ),
     Unknown(
         NOON,
         "Promoted",
@@ -642,8 +628,8 @@ REFUSED: dict[str, str] = {
     "a block": LINES[-1],
     "a value": '{"$":"list","is":[]}',
     "an unknown event, spelled out": '{"$":"Unknown","kind":"x","text":"y"}',
-    "a list that is none": f'{{"$":"Checkpointed",{TOLD},"position":1,"streams":'
-    '{"$":"list","is":"abc"},"settled":[]}',
+    "a list that is none": f'{{"$":"Alerted",{TOLD},"by_user":true,"reason":'
+    '{"$":"list","is":"abc"}}',
     "an object of no kind": f'{{"$":"Alerted",{TOLD},"by_user":{{}},"reason":""}}',
     "a duration beyond all years": f'{{"$":"Alerted",{TOLD},"by_user":true,"reason":'
     f'{{"$":"duration","is":{10**30}}}}}',

@@ -7,17 +7,17 @@ from unittest.mock import patch
 
 import pytest
 
-from safedeploy import events, rosters
+from safedeploy import events
 from safedeploy.errors import JournalConflictError, JournalUnavailableError, RolloutNotFoundError
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag
 from safedeploy.journals import MemoryJournal
 from safedeploy.metrics import Tallies
 from safedeploy.rollouts import stream
-from safedeploy.rosters import CHECKPOINTS, Roster
+from safedeploy.rosters import Roster
 from safedeploy.testing import FakeClock
 from tests.laws.histories import START
-from tests.laws.shops import customer, quick
+from tests.laws.shops import Shop, customer, quick
 
 FLAG = FeatureFlag("checkout", {"old": "old", "new": "new"}, "old")
 LATER = events.Unknown(START, "Superseded", "{}")
@@ -123,65 +123,37 @@ def test_what_a_later_version_began_is_left_alone() -> None:
     journal = MemoryJournal()
     journal.append("r", [LATER], expected=0)
     journal.append("kills/other", [LATER], expected=0)
-    journal.append(CHECKPOINTS, [LATER], expected=0)
     roster = opened(journal)
     assert (None, []) == (roster.read("r"), list(roster.all()))
     with pytest.raises(RolloutNotFoundError):
         roster.find("r")
 
 
-def test_a_kill_is_followed_and_outlives_a_checkpoint() -> None:
-    """A flag that was killed elsewhere is off here, and after a restart from a sum."""
+def test_a_kill_is_followed_and_outlives_a_restart() -> None:
+    """A flag that was killed elsewhere is off here, and in a process that starts later."""
     journal = MemoryJournal()
     one, other = opened(journal), opened(journal)
     one.kill(events.Killed(START, "checkout", "7", "it burns"), FakeClock())
     other.catch_up()
-    with patch.object(rosters, "ENTRIES", 1):
-        other.sum_up(START)
-        other.sum_up(START)
-    assert 1 == len(journal.read(CHECKPOINTS))
     for roster in (other, opened(journal)):
         found = roster._exposures.serve(FLAG, customer(1)).resolution
         assert "DISABLED" == found.reason.name
 
 
-def test_a_sum_saves_reading_what_it_says() -> None:
-    """Opened from a checkpoint, a journal's earlier entries aren't read."""
+def test_of_an_old_journal_little_is_read() -> None:
+    """Whoever opens a journal reads each flag back to its last completion, and no further."""
     journal = MemoryJournal()
-    for attempt in range(1, 6):
-        over(journal, attempt)
-    roster = opened(journal)
-    with patch.object(rosters, "ENTRIES", 20):
-        roster.sum_up(START)
-    [summary] = journal.read(CHECKPOINTS)
-    assert isinstance(summary, events.Checkpointed)
-    assert (20, 1) == (summary.position, len(summary.streams))
-    entries = journal.entries
-    with patch.object(
-        journal, "entries", side_effect=lambda *, after: entries(after=after)
-    ) as read:
-        again = opened(journal)
-    read.assert_called_once_with(after=20)
-    assert [5] == [flight.rollout.attempt for flight in again]
-    over(journal, 6)
-    again.catch_up()
-    assert [6] == [flight.rollout.attempt for flight in again]
-
-
-def test_who_follows_a_sum_makes_none() -> None:
-    """Of several processes that could sum up, one does."""
-    journal = MemoryJournal()
-    one, other = opened(journal), opened(journal)
-    over(journal, 1)
-    one.catch_up()
-    other.catch_up()
-    with patch.object(rosters, "ENTRIES", 4):
-        one.sum_up(START)
-        with pytest.raises(JournalConflictError):
-            other.sum_up(START)
-        other.catch_up()
-        other.sum_up(START)
-    assert 1 == len(journal.read(CHECKPOINTS))
+    for attempt, variant in enumerate(("new", "old", "new"), start=1):
+        definition = Shop.flag.serve(variant)
+        Shop(journal=journal, definition=definition, attempt=attempt).open().close()
+    with (
+        patch.object(journal, "entries", side_effect=AssertionError),
+        patch.object(journal, "read", wraps=journal.read) as read,
+    ):
+        roster = opened(journal)
+    assert [journal.streams()[-1], "kills/checkout"] == [call.args[0] for call in read.mock_calls]
+    assert [journal.streams()[-1]] == [flight.rollout.id for flight in roster]
+    assert Shop.flag.serve("new") == roster._exposures.settled("checkout")
 
 
 def test_a_child_process_takes_the_journals_word() -> None:
@@ -223,3 +195,50 @@ def test_an_event_that_is_about_no_rollout_is_passed_over() -> None:
     journal.append("elsewhere", [*ABORTED], expected=0)
     roster.catch_up()
     assert (3, []) == (roster.position, list(roster))
+
+
+def test_a_kill_that_cannot_be_written_waits() -> None:
+    """A kill is served at once, and written when that can be done, once."""
+    journal = MemoryJournal()
+    roster = opened(journal)
+    with patch.object(journal, "append", side_effect=ConnectionError):
+        roster.kill(events.Killed(START, "checkout", "7", "it burns"), FakeClock())
+        roster.save_kills(FakeClock())
+    assert () == journal.read("kills/checkout")
+    for _ in range(2):
+        roster.save_kills(FakeClock())
+    assert 1 == len(journal.read("kills/checkout"))
+
+
+def test_a_kill_that_loses_a_race_is_written_after_all() -> None:
+    """Who was faster is read first, and what it began is halted, too."""
+    journal = MemoryJournal()
+    roster, faster = opened(journal), opened(journal)
+    append, races = journal.append, [started()]
+
+    def race(stream: str, new: Any, **how: Any) -> int:
+        if races:
+            faster.begin(races.pop())
+        return append(stream, new, **how)
+
+    with patch.object(journal, "append", side_effect=race):
+        roster.kill(events.Killed(START, "checkout", "7", "it burns"), FakeClock())
+    assert 1 == len(journal.read("kills/checkout"))
+    assert ["halted"] == [rollout.state.label for rollout in roster.all()]
+
+
+def test_what_cannot_be_read_is_named_until_something_comes_after_it() -> None:
+    """A flag's latest stream, begun by a later version, is known, opened or followed; and over
+    when the next rollout of the flag begins.
+    """
+    journal = MemoryJournal()
+    follower = opened(journal)
+    name = over(journal, 1).replace("/1", "/2")
+    journal.append(name, [LATER], expected=0)
+    follower.catch_up()
+    for roster in (follower, opened(journal)):
+        assert ({"checkout": name}, False) == (roster.unread, roster.reads_all)
+    over(journal, 3)
+    follower.catch_up()
+    for roster in (follower, opened(journal)):
+        assert ({}, True) == (roster.unread, roster.reads_all)

@@ -159,43 +159,6 @@ class Killed:
 
 
 @attrs.frozen
-class Settled:
-    """Say what a flag's latest completion or kill left behind.
-
-    Attributes:
-        at: when.
-        flag: the flag's key.
-        definition: what everybody gets, whatever the code says; None where the flag was killed.
-    """
-
-    at: datetime
-    flag: str
-    definition: FeatureFlag[Any] | None = attrs.field(repr=False)
-
-
-@attrs.frozen
-class Checkpointed:
-    """A journal was summed up, so that opening it needn't read everything again.
-
-    Attributes:
-        at: when.
-        position: the position of the last entry that is summed up here.
-        streams: the rollouts that matter still: in flight, or the latest of their flag, and halted.
-        settled: what completions and kills have left behind.
-    """
-
-    at: datetime
-    position: int
-    streams: tuple[str, ...]
-    settled: tuple[Settled, ...]
-
-    @property
-    def reason(self) -> str:
-        """Why, for people."""
-        return f"summed up to entry {self.position}"
-
-
-@attrs.frozen
 class Unknown:
     """Something happened that can't be read here.
 
@@ -230,6 +193,5 @@ Event: TypeAlias = (
     | RecoveryStarted
     | Withdrawn
     | Killed
-    | Checkpointed
     | Unknown
 )

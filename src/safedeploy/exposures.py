@@ -9,7 +9,6 @@ from typing import Any, TypeAlias, TypeVar
 
 from safedeploy import projections
 from safedeploy.contexts import Context
-from safedeploy.events import Settled
 from safedeploy.flags import FeatureFlag
 from safedeploy.projections import Projection, Served
 
@@ -27,7 +26,7 @@ class Exposures:
 
     def __init__(self) -> None:
         self._projects: dict[str, Project] = {}
-        self._settled: dict[str, Settled] = {}
+        self._settled: dict[str, tuple[datetime, FeatureFlag[Any] | None]] = {}
         self._killing: set[str] = set()
         self._held: set[str] = set()
         # Replaced, never emptied: whoever compiles from an older state stores into the older one.
@@ -45,18 +44,14 @@ class Exposures:
 
     def settled(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that the latest completed rollout left, if no kill came after."""
-        return self._settled[key].definition if key in self._settled else None
-
-    def all_settled(self) -> tuple[Settled, ...]:
-        """Return what completions and kills have left behind, of every flag."""
-        return tuple(self._settled.values())
+        return self._settled.get(key, (None, None))[1]
 
     def after(self, key: str, at: datetime) -> datetime:
         """Return the moment, or a later one that comes after whatever settled the flag.
 
         A clock that was set back must not make a kill, or what follows one, look old.
         """
-        return max(at, self._settled[key].at) if key in self._settled else at
+        return max(at, self._settled.get(key, (at, None))[0])
 
     def settle(self, key: str, at: datetime, definition: FeatureFlag[Any] | None) -> None:
         """Make a definition the stable one, whatever the code says; None kills the flag.
@@ -65,9 +60,9 @@ class Exposures:
         the journal yet comes after everything that is.
         """
         if definition and key in self._killing:
-            return
-        if key not in self._settled or self._settled[key].at <= at:
-            self._settled[key] = Settled(at, key, definition)
+            definition = None  # and the kill is told to be later than this, whatever the clocks say
+        if key not in self._settled or self._settled[key][0] <= at:
+            self._settled[key] = (at, definition)
         self._table = {}
 
     def kill(self, key: str, at: datetime) -> None:
@@ -99,8 +94,7 @@ class Exposures:
         table = self._table
         if len(table) >= FLAGS:
             table = self._table = {}
-        settled = self._settled.get(flag.key)
-        stable = settled.definition if settled else flag
+        _, stable = self._settled.get(flag.key, (None, flag))
         project = self._projects.get(flag.key, projections.settled)
         if flag.key in self._held:
             project = projections.settled

@@ -192,7 +192,9 @@ class Fleet:
         if unread := self._roster.unread.get(definition.key):
             mend = f"{unread} can't be read: upgrade this process, or give its journal the kinds"
             raise ReleaseRefusedError("subject", definition.key, mend)
-        if flight and flight.rollout.in_flight:
+        if flight and not flight.is_saved:
+            flight.try_to_save()  # its end comes before the next one's begin, for everybody
+        if flight and flight.is_busy:
             mend = f"wait until {flight.rollout.id} is over, or abort it"
             raise ReleaseRefusedError("subject", flight.rollout.change.subject, mend)
         if definition == self._exposures.settled(definition.key):

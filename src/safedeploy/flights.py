@@ -38,7 +38,7 @@ class Flight:
         self.checks: dict[str, Run] = {}
         self.answers: dict[str, str] = {}
         self.paged: set[str] = set()
-        self.epoch = 0
+        self.epoch = -1  # not served yet
         self.posted = -math.inf
         self.dropped = 0
         self._journal = journal

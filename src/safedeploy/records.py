@@ -45,7 +45,7 @@ Reader: TypeAlias = Callable[[dict[str, Any]], object]
 _KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
     (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
-    (events.Killed, events.Settled, events.Checkpointed),
+    (events.Killed,),
     (Block, Part, Change, ChangeKind),
     (plans.Plan, plans.Ring),
     (gates.Check, gates.Answer, rollbacks.RollbackPolicy, rollbacks.RollBack),

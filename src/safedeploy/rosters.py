@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 
 import attrs
@@ -22,11 +21,8 @@ from safedeploy.rollouts import exposure, stream
 from safedeploy.states import Completed, Rollout
 from safedeploy.telemetry import Observer
 
-CHECKPOINTS = "checkpoints"
-"""The stream of the journal's sums."""
-
-ENTRIES = 1000
-"""So many entries are read again at most when a journal is opened."""
+KILLS = "kills/"
+"""What the names of the streams of kills begin with; the flag's key follows."""
 
 
 class Roster:
@@ -61,7 +57,6 @@ class Roster:
         self._mark: Hashable = None
         self._is_half_done = False
         self._is_failing = False
-        self._summed_up = 0
         self._kills: list[events.Killed] = []
         self.unread: dict[str, str] = {}
         self.position = 0
@@ -135,7 +130,8 @@ class Roster:
         """
         name = stream(started.change, started.plan, started.attempt)
         self._journal.append(name, [started], expected=0, seen=self.position)
-        flight = self._board([started])
+        flight = Flight([started], self._journal, self._adopted)
+        self._board(flight)
         self._adopted(flight, [(started, flight.rollout)])
         return flight
 
@@ -157,16 +153,6 @@ class Roster:
         else:
             self._is_failing = False
 
-    def sum_up(self, at: datetime) -> None:
-        """Append a checkpoint if many entries have come since the last one."""
-        if self.position - self._summed_up < ENTRIES or not self.reads_all:
-            return
-        streams = tuple(flight.rollout.id for flight in self if _is_told_of(flight))
-        done = events.Checkpointed(at, self.position, streams, self._exposures.all_settled())
-        expected = len(self._journal.read(CHECKPOINTS))
-        self._journal.append(CHECKPOINTS, [done], expected=expected, seen=self.position)
-        self._summed_up = self.position
-
     def restart(self) -> None:
         """Start anew in a child process: whatever another thread was doing here is half done."""
         for flight in self:
@@ -185,7 +171,7 @@ class Roster:
         self.catch_up()
         self._halt(killed, clock)  # another process may have begun one meanwhile
         self.catch_up()
-        name = f"kills/{killed.flag}"
+        name = f"{KILLS}{killed.flag}"
         # A kill comes after all that is in the journal, whatever the clocks say.
         killed = attrs.evolve(killed, at=self._exposures.after(killed.flag, killed.at))
         known = len(self._journal.read(name))
@@ -195,51 +181,56 @@ class Roster:
             self._exposures.killed(killed.flag)
 
     def _open(self) -> None:
-        mark = self._journal.watch()
-        for summary in self._journal.read(CHECKPOINTS)[-1:]:
-            if isinstance(summary, events.Checkpointed):
-                self._restore(summary)
-        for entry in self._journal.entries(after=self.position):
-            self._follow(entry)
+        # Of each flag, only its latest streams are read: however old a journal is, that is little.
+        mark, self.position = self._journal.watch(), self._journal.head().position
+        for key, names in _by_flag(self._journal.streams()).items():
+            self._restore(key, names)
         self._mark = mark
 
-    def _restore(self, summary: events.Checkpointed) -> None:
-        for settled in summary.settled:
-            self._exposures.settle(settled.flag, settled.at, settled.definition)
-        for name in summary.streams:
+    def _restore(self, key: str, names: Sequence[str]) -> None:
+        """Learn from a flag's streams what its latest rollout is, and what was settled last."""
+        for name in reversed([name for name in names if name != KILLS + key]):
             recorded = self._journal.read(name)
-            self._begun(name, recorded[0], recorded)
-        self.position = self._summed_up = summary.position
+            if isinstance(recorded[0], events.Started):
+                flight = Flight(recorded, self._journal, self._adopted)
+                if key not in self._present:
+                    self._board(flight)
+                if isinstance(flight.rollout.state, Completed):
+                    self._settle(flight.rollout)
+                    break  # what came before is over, and was settled anew
+            elif key not in self._present:
+                self.unread[key] = name
+        for killed in self._journal.read(KILLS + key)[-1:]:
+            # Last, because a kill's time may be that of the completion which it came after.
+            self._exposures.settle(key, killed.at, None)
 
     def _follow(self, entry: Entry) -> None:
         event = entry.event
         if flight := self._flights.get(entry.stream):
             flight.follow(entry.version, event)
         elif entry.version == 1 and isinstance(event, events.Started | events.Unknown):
-            self._begun(entry.stream, event, [event])
+            self._begun(entry)
         elif isinstance(event, events.Killed):
             self._exposures.settle(event.flag, event.at, None)
-        elif isinstance(event, events.Checkpointed):
-            self._summed_up = event.position
         self.position = entry.position
 
-    def _begun(self, name: str, first: Event, recorded: Sequence[Event]) -> None:
-        subject = name.rsplit("/", 2)[0].rsplit("@", 1)[0]
-        key = subject.removeprefix(f"{ChangeKind.FLAG.value}:")
-        if isinstance(first, events.Started):
-            self.unread.pop(key, None)  # one at a time: an earlier one is over
-            self._adopted(self._board(recorded), ())
+    def _begun(self, entry: Entry) -> None:
+        if isinstance(entry.event, events.Started):
+            self.unread.pop(_key(entry.stream), None)  # one at a time: an earlier one is over
+            self._board(Flight([entry.event], self._journal, self._adopted))
         else:
-            self.unread[key] = name
+            self.unread[_key(entry.stream)] = entry.stream
 
-    def _board(self, recorded: Sequence[Event]) -> Flight:
-        flight = Flight(recorded, self._journal, self._adopted)
+    def _board(self, flight: Flight) -> None:
         key = flight.rollout.change.name
         earlier = self._present.get(key)
         if earlier and not earlier.is_busy:
             self._flights.pop(earlier.rollout.id, None)
         self._flights[flight.rollout.id] = self._present[key] = flight
-        return flight
+        self._adopted(flight, ())
+
+    def _settle(self, rollout: Rollout) -> None:
+        self._exposures.settle(rollout.change.name, rollout.state.since, rollout.definition)
 
     def _adopted(self, flight: Flight, steps: Sequence[tuple[Event, Rollout]]) -> None:
         """Bring what is served in line with what a rollout has become, then tell the observers."""
@@ -247,7 +238,7 @@ class Roster:
         if flight.epoch != rollout.epoch and self._present.get(key) is flight:
             flight.epoch = rollout.epoch
             if isinstance(rollout.state, Completed):
-                self._exposures.settle(key, rollout.state.since, rollout.definition)
+                self._settle(rollout)
             self._exposures.release(key, self._project(flight))
         for event, after in steps:
             for observer in self._observers:
@@ -269,6 +260,17 @@ class Roster:
         )
 
 
-def _is_told_of(flight: Flight) -> bool:
-    """Tell whether a rollout says more of its flag than what it has settled."""
-    return flight.is_busy or not isinstance(flight.rollout.state, Completed)
+def _key(stream: str) -> str:
+    """Return the key of the flag that a stream is about."""
+    if stream.startswith(KILLS):
+        return stream.removeprefix(KILLS)
+    subject = stream.rsplit("/", 2)[0].rsplit("@", 1)[0]
+    return subject.removeprefix(f"{ChangeKind.FLAG.value}:")
+
+
+def _by_flag(streams: Sequence[str]) -> dict[str, list[str]]:
+    """Return the streams of each flag, oldest first, and the flags by their latest stream."""
+    grouped: dict[str, list[str]] = {}
+    for name in streams:
+        grouped[_key(name)] = [*grouped.pop(_key(name), []), name]
+    return grouped

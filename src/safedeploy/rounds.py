@@ -47,6 +47,7 @@ class Round:
         self._pool = Pool(journal, tallies)
         self._driver = Driver(clock, source, self._pool, lock)
         self._going = threading.Lock()
+        self._token = 0
         self._exposed: set[str] | None = None
         self._troubles: set[str] = set()
         self._left_alone: set[str] = set()
@@ -72,8 +73,7 @@ class Round:
 
     def _go(self) -> None:
         # The lock is let go between steps, so that a person's halt waits for one of them at most.
-        with self._lock:
-            self._try("reading the journal", self._roster.catch_up)
+        self._try("reading the journal", self._catch_up)
         self._save()
         busy = self._roster.busy()
         for flight in busy:
@@ -82,8 +82,25 @@ class Round:
             self._try("asking for the lease", self._tenure.renew)
         elif busy:
             self._try("giving the lease back", self._tenure.give_back)
-        if lease := self._tenure.lease:
-            self._drive(busy, lease)
+        self._leave_alone([flight for flight in busy if not flight.is_readable])
+        lease = self._tenure.lease
+        if lease and lease.token != self._token:
+            # Whoever drove before may have gone on since this process has last looked.
+            self._try("reading the journal", partial(self._catch_up, lease.token))
+        if lease and lease.token == self._token:
+            self._drive(lease)
+
+    def _catch_up(self, token: int = 0) -> None:
+        with self._lock:
+            self._roster.catch_up()
+        self._token = token or self._token
+
+    def _leave_alone(self, flights: list[Flight]) -> None:
+        for flight in flights:
+            if flight.rollout.id not in self._left_alone:
+                self._left_alone.add(flight.rollout.id)
+                mend = "upgrade this process, or give its journal the host's kinds"
+                telemetry.warn("not driven: unreadable", rollout=flight.rollout.id, mend=mend)
 
     def _save(self) -> None:
         with self._lock:
@@ -92,16 +109,10 @@ class Round:
             with self._lock:
                 flight.try_to_save()
 
-    def _drive(self, busy: list[Flight], lease: Lease) -> None:
-        with self._lock:
-            self._try("summing up", partial(self._roster.sum_up, self._clock.now()))
-        for flight in busy:
+    def _drive(self, lease: Lease) -> None:
+        for flight in self._roster.busy():
             if flight.is_readable:
                 self._driver.drive(flight, lease)
-            elif flight.rollout.id not in self._left_alone:
-                self._left_alone.add(flight.rollout.id)
-                mend = "upgrade this process, or give its journal the host's kinds"
-                telemetry.warn("not driven: unreadable", rollout=flight.rollout.id, mend=mend)
         exposed = {flight.exposure for flight in self._roster.busy()}
         if exposed != self._exposed and self._roster.reads_all:
             self._try("dropping blocks", partial(self._retain, exposed, lease))

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import Phase, settings
 
 from safedeploy import metrics, rollouts, states
 from safedeploy.audiences import Exposure, Percentage, Predicate
@@ -24,6 +25,7 @@ from tests.laws import (
     test_exposure,
     test_record,
     test_recovery,
+    test_sharing,
     test_watching,
 )
 
@@ -332,6 +334,7 @@ MUTANTS = [
         lambda recorded, after: True,
         test_record.test_a_rollout_that_waits_for_ever_writes_ever_less,
     ),
+    *(Mutant(*planted) for planted in test_sharing.SHARING_MUTANTS),
 ]
 
 
@@ -339,13 +342,23 @@ MUTANTS = [
 def test_a_law_notices_a_planted_bug(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the bug in place, the law's check fails."""
     monkeypatch.setattr(mutant.where, mutant.planted)
+    # Nobody reads the failure, so it needn't be made small; where the name is gone, it is slower.
+    hasty = settings(phases=[Phase.explicit, Phase.generate])
+    monkeypatch.setattr(mutant.check, "_hypothesis_internal_use_settings", hasty, raising=False)
     with pytest.raises(mutant.fails_with):
         mutant.check(*mutant.arguments)
 
 
 def test_every_law_that_is_checked_has_a_mutant() -> None:
     """No law's check here goes without a bug that it was seen to notice."""
-    modules = (test_advance, test_exposure, test_record, test_recovery, test_watching)
+    modules = (
+        test_advance,
+        test_exposure,
+        test_record,
+        test_recovery,
+        test_sharing,
+        test_watching,
+    )
     checks = [check for module in modules for check in vars(module).values()]
     marks = [mark for check in checks for mark in getattr(check, "pytestmark", ())]
     laws = {mark.args[0] for mark in marks if mark.name == "law"}

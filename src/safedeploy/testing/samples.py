@@ -52,7 +52,6 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.RecoveryStarted(AT, "said so"),
     events.Withdrawn(AT),
     events.Killed(AT, "shop", "7", "it burns"),
-    events.Checkpointed(AT, 3, ("a", "b"), (events.Settled(AT, "shop", _FLAG),)),
     events.Unknown(AT, "Renamed", _UNKNOWN),
 )
 """One event of every kind."""
