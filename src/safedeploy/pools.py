@@ -28,7 +28,7 @@ class Pool:
         self._tallies = tallies
         self._waiting: dict[str, list[Block]] = {}
         self._lent: dict[str, tuple[int, list[Block]]] = {}
-        self._judged: set[int] = set()
+        self._judged: dict[str, set[int]] = {}
         self._censuses: dict[str, Census] = {}
 
     def post(self, rollout: str, at: datetime) -> None:
@@ -55,7 +55,7 @@ class Pool:
         """
         lent_at, blocks = self._lent.get(exposure, (dropped, []))
         if lent_at != dropped:
-            self._judged.difference_update(block.sequence for block in blocks)
+            self._judged[exposure] -= {block.sequence for block in blocks}
             self._waiting[exposure] = _few([*blocks, *self._waiting.get(exposure, [])])
         if saved or lent_at != dropped:
             self._lent.pop(exposure, None)
@@ -92,7 +92,7 @@ class Pool:
             canary, baseline = canary + counts[0], baseline + counts[1]
             since, seen = min(since, block.since), min(at, max(block.until, seen or block.until))
         if own:
-            self._judged.update(block.sequence for block in own)
+            self._judged.setdefault(exposure, set()).update(block.sequence for block in own)
             self._lent[exposure] = (dropped, _few([*self._lent.get(exposure, (0, []))[1], *own]))
         return Measurement(since, at, canary, baseline, block=max(after, census.number), seen=seen)
 
@@ -106,6 +106,8 @@ class Pool:
     def retain(self, exposures: Collection[str]) -> None:
         """Forget all other exposures: they are over."""
         self._censuses = {key: known for key, known in self._censuses.items() if key in exposures}
+        self._judged = {key: known for key, known in self._judged.items() if key in exposures}
+        self._lent = {key: lent for key, lent in self._lent.items() if key in exposures}
         self._journal.retain(exposures)
 
     def _read(self, exposure: str, after: int) -> tuple[Census, list[tuple[int, Block]]]:
@@ -129,7 +131,8 @@ class Pool:
     def _is_known(self, block: Block) -> bool:
         """Tell whether a block counts nothing: it is a summary, or was judged while it waited."""
         is_own = block.process == self._tallies.process
-        return not block.process or (is_own and block.sequence in self._judged)
+        judged = self._judged.get(block.exposure, ())
+        return not block.process or (is_own and block.sequence in judged)
 
 
 class Census:
