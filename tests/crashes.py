@@ -166,6 +166,7 @@ def forked(work: Callable[[], object]) -> int:
     if child:
         return child
     status = 1
+    sys.settrace(None)  # coverage is the parent's to measure, and slows a child down
     try:
         work()
         status = 0
