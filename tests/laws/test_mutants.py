@@ -343,7 +343,8 @@ def test_a_law_notices_a_planted_bug(mutant: Mutant, monkeypatch: pytest.MonkeyP
     """With the bug in place, the law's check fails."""
     monkeypatch.setattr(mutant.where, mutant.planted)
     # Nobody reads the failure, so it needn't be made small; where the name is gone, it is slower.
-    hasty = settings(phases=[Phase.explicit, Phase.generate])
+    default = settings.get_profile("default")
+    hasty = settings(default, phases=[Phase.explicit, Phase.generate])
     monkeypatch.setattr(mutant.check, "_hypothesis_internal_use_settings", hasty, raising=False)
     with pytest.raises(mutant.fails_with):
         mutant.check(*mutant.arguments)
