@@ -1,21 +1,40 @@
 """Time what an application calls for every request: flags, guards and contexts.
 
 Ratios are to the yardstick, a percentage flag written by hand, and each figure is a mean over 1,000
-users. A release in flight has reached half of them, and changes the value of four in five.
+users. A release in flight has reached half of them, and changes the value of four in five. What is
+recorded is counted in the same loop, and every loop begins a block. The last row is the memory that
+a tally takes, at its largest.
 """
 
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks._measure import Contender, arguments, measure, minimal, report
-from safedeploy import Context, Engine, FeatureFlag, HealthModel, Percentage, Plan, Ring, Usage
+from benchmarks._measure import Contender, Row, arguments, measure, minimal, report
+from safedeploy import (
+    Context,
+    Engine,
+    ErrorRate,
+    FeatureFlag,
+    HealthModel,
+    Latency,
+    Percentage,
+    Plan,
+    Ring,
+    Signal,
+    Usage,
+)
+from safedeploy.arms import FAILURE, SUCCESS, Asked
+from safedeploy.contexts import mixed
+from safedeploy.tallies import Tally
 from safedeploy.testing import FakeClock
 
 USERS = 1000
@@ -38,13 +57,21 @@ CONTENDERS = (
     timed(
         "engine.guard, 20 %, success recorded, release in flight",
         "\n with busy.guard(flag, context) as got: got.value",
-        setup="busy.tick()",  # counts what was recorded, so that the log never fills up
+        setup="busy.tick()",
+        bar=9.0,
+    ),
+    timed(
+        "engine.guard, 20 %, success recorded with its duration, release in flight",
+        "\n with timing.guard(flag, context) as got: got.value",
+        setup="timing.tick()",
+        bar=9.0,
     ),
     timed(
         "engine.guard, 20 %, failure recorded, release in flight",
-        "\n try:\n  with busy.guard(flag, context) as got: raise LookupError"
+        "\n try:\n  with failing.guard(flag, context) as got: raise LookupError"
         "\n except LookupError: pass",
-        setup="busy.tick()",
+        setup="failing.tick()",
+        bar=14.0,
     ),
     timed("raise and except alone", "\n try: raise LookupError\n except LookupError: pass"),
     timed("Context, no attributes", "Context(user)"),
@@ -57,14 +84,53 @@ def flag() -> FeatureFlag[bool]:
     return FeatureFlag.boolean(KEY, when=Percentage(20))
 
 
-def in_flight(definition: FeatureFlag[bool]) -> Engine:
-    """Return an engine in which a release has reached half of all contexts, and stays there."""
-    ring = Ring("half", percent=50, bake=timedelta(days=999))
-    health = HealthModel(Usage(at_least=1))
-    engine = Engine(clock=FakeClock())
-    engine.release(definition.serve("on"), Plan(rings=(ring,), health=health))
+def in_flight(definition: FeatureFlag[bool], *signals: Signal) -> Engine:
+    """Return an engine in which a release has reached half of all contexts, and stays there.
+
+    A tick finds that a block is over whenever it is called.
+    """
+    ring = Ring("half", percent=50, bake=timedelta(minutes=59))
+    health = HealthModel(*signals, Usage(at_least=10**9))
+    engine = Engine()
+    plan = Plan(rings=(ring,), health=health, assess_every=timedelta(microseconds=1))
+    engine.release(definition.serve("on"), plan)
     engine.tick()
     return engine
+
+
+def memory(requests: int, units: int, rate: float) -> Row:
+    """Return how many KiB a tally takes at most, latencies and all; its bar is 64."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    tally = Tally(at, lambda: 0.0, Asked(latency=True), salt=mixed("salt") | 1)
+    dice, most = Random(1), 0  # noqa: S311 - no secrets are drawn
+    for number in range(requests):
+        unit = mixed(str(dice.randrange(units)))
+        arm = tally.canary if unit >> 63 else tally.baseline
+        tally.record(arm, unit, FAILURE if dice.random() < rate else SUCCESS, dice.expovariate(9))
+        if number % 9973 == 0:
+            most = max(most, sum(sizes(tally, set())))
+        if number % 20_000 == 0:
+            tally.take(at)
+    name = f"KiB of a tally, at most, in {requests:,} requests of {units:,} units, with latencies"
+    return Row(name, None, most / 1024, 64.0)
+
+
+def sizes(thing: Any, seen: set[int]) -> Iterator[int]:
+    """Go through the bytes of everything that a tally holds, each once."""
+    if id(thing) in seen or callable(thing):
+        return
+    seen.add(id(thing))
+    yield sys.getsizeof(thing)
+    parts: list[Any] = []
+    if isinstance(thing, dict):
+        parts = [*thing, *thing.values()]
+    elif isinstance(thing, list | tuple):
+        parts = [*thing]
+    if type(thing).__module__.startswith("safedeploy"):
+        parts += vars(thing).values() if hasattr(thing, "__dict__") else []
+        parts += [getattr(thing, each, None) for each in getattr(thing, "__slots__", ())]
+    for part in parts:
+        yield from sizes(part, seen)
 
 
 def peers(names: dict[str, Any]) -> tuple[Contender, ...]:
@@ -99,10 +165,13 @@ def main() -> None:
         "flag": flag(),
         "idle": Engine(clock=FakeClock()),
         "busy": in_flight(flag()),
+        "failing": in_flight(flag()),
+        "timing": in_flight(flag(), Latency(), ErrorRate()),
         "people": [(f"user-{number}", Context(f"user-{number}")) for number in people()],
     }
     contenders = (*CONTENDERS, *(peers(names) if options.peers else ()))
     yardstick, rows = measure(YARDSTICK, contenders, names, options.rounds)
+    rows.append(memory(1_000_000, 300_000, 0.05))
     report("flags", yardstick, rows, as_json=options.json)
 
 

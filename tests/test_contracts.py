@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Sequence
 from pathlib import Path
@@ -114,7 +115,7 @@ class FromZero(MemoryJournal):
         ]
 
 
-class Appending(MemoryJournal):
+class Appending(MemoryJournal, ABC):
     """A journal whose append is changed in one way."""
 
     def append(
@@ -133,8 +134,9 @@ class Appending(MemoryJournal):
             )
             return super().append(stream, **arguments)
 
+    @abstractmethod
     def change(self, stream: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
+        """Return what to append with, other than the stream's name."""
 
 
 class Behind(Appending):

@@ -27,6 +27,7 @@ from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.rollouts import fold, pending
 from safedeploy.signals import ErrorRate, Usage
+from safedeploy.sketches import EXACT
 from tests.crashes import (
     KILLED,
     Cuts,
@@ -76,6 +77,7 @@ SCRIPTS = [
     Script("a kill", states.RolledBack, told="kill"),
 ]
 CUSTOMERS = 60
+ARMS = ("canary", "baseline")
 ONCE = (Started, RecoveryStarted, Withdrawn)
 every_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 
@@ -203,14 +205,18 @@ class Aftermath:
     def check_counts(self, event: Assessed) -> None:
         """An assessment holds every block that it says it holds, once, and nothing else."""
         health, name = event.health, f"{self.rollout.id}#{event.evidence.scope.epoch}"
-        posted = self.blocks[: health.block]
-        for arm in ("canary", "baseline"):
-            parts = [block[arm] for block in posted if block["exposure"] == name]
+        posted = [block for block in self.blocks[: health.block] if block["exposure"] == name]
+        everybody = {unit for block in posted for arm in ARMS for unit in block[arm]["fresh"]}
+        # Beyond what a sketch knows exactly, a few new units are taken for others.
+        mistaken = len(everybody) // 10 if len(everybody) > EXACT else 0
+        for arm in ARMS:
+            parts = [block[arm] for block in posted]
             failing, fresh = (
                 len({unit for part in parts for unit in part[key]}) for key in ("failing", "fresh")
             )
             counts, exposures = getattr(health, arm), sum(part["exposures"] for part in parts)
-            assert (exposures, failing, fresh) == (counts.exposures, counts.failures, counts.fresh)
+            assert (exposures, failing) == (counts.exposures, counts.failures)
+            assert fresh - mistaken <= counts.fresh <= fresh
 
     def check_that_all_is_judged(self) -> None:
         """No outcome is posted twice, nor left out of the next assessment that is recorded."""

@@ -12,13 +12,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safedeploy.audiences import Group
 from safedeploy.changes import Change
+from safedeploy.components import Component
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
 from safedeploy.gates import Check
 from safedeploy.health import HealthModel
 from safedeploy.plans import Plan, Ring
-from safedeploy.signals import ErrorRate, Usage
+from safedeploy.signals import (
+    BURNS,
+    Burn,
+    ErrorRate,
+    Objective,
+    Threshold,
+    Throughput,
+    Usage,
+    UserReports,
+)
+from safedeploy.verdicts import Verdict
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -56,6 +68,26 @@ def small_plan(**changed: Any) -> Plan:
         "before": (Check("reviewed"),),
     }
     return Plan(**given | changed)
+
+
+LOOK = Verdict.INVESTIGATE
+
+
+def watched(**changed: Any) -> HealthModel:
+    """Make a health model with one of every kind of signal, component and stratum."""
+    orders = Throughput(of="order", severity=LOOK, weight=2, shadow=True)
+    given: dict[str, Any] = {
+        "components": (
+            Component("orders", (orders,), needs=("database",)),
+            Component("database", (Objective(0.999, burns=(Burn(6, timedelta(hours=6)),)),)),
+            Component("machines", (Threshold("load", at_most=0.8, times=5),)),
+            Component("people", (UserReports(at_most=3, severity=Verdict.HALT),)),
+        ),
+        "strata": {"staff": Group("staff")},
+        "unfinished_after": timedelta(seconds=30),
+    }
+    declined = ErrorRate(of="declined", unfinished="holds", at_least=50)
+    return HealthModel(declined, Usage(at_least=100, per_hour=60), **given | changed)
 
 
 # Few and alike, so that drawn values meet often.
@@ -240,6 +272,10 @@ GOLDEN = {
         small_plan(),
         "96e2caf23484b96bf496a83ca102e02b54dd140355833146938fc90927b56789",
     ),
+    "health": (
+        watched(),
+        "354d2379e0d07c75dfd6f00605484060a914fecd6bbbc1d8e28b3e5064f9ed39",
+    ),
     "scalars": (
         (None, True, 1, 1.5, "é", "\ud800"),
         "63c1e4663a7c4f6baa44337e4ec5f1c7262354c3866f6a6b666c674d864bf823",
@@ -296,6 +332,55 @@ def test_any_edit_changes_a_plans_digest() -> None:
     )
 
     assert len(edits) == len({digest(plan) for plan in edits})
+
+
+def test_any_edit_changes_a_models_digest() -> None:
+    """Each field that signals, components and models gained counts where it is given."""
+    order, slow = Throughput(of="order"), Objective(0.999)
+    load, reports, usage = Threshold("load", at_most=1), UserReports(), Usage(at_least=1)
+    signals: list[tuple[Any, dict[str, Any]]] = [
+        (ErrorRate(), {"of": "order", "unfinished": "holds", "at_least": 1}),
+        (order, {"of": "x", "tolerate": 2, "rare": 0.1, "at_least": 1, "severity": LOOK}),
+        (slow, {"target": 0.99, "of": "x", "burns": BURNS[:1], "at_least": 1, "severity": LOOK}),
+        (load, {"metric": "heat", "at_most": 2, "at_least": 0, "times": 1, "severity": LOOK}),
+        (reports, {"at_most": 1, "of": "x", "severity": Verdict.HALT}),
+        (usage, {"at_least": 2, "per_hour": 9, "severity": LOOK}),
+        (Burn(1, timedelta(hours=1)), {"rate": 2, "over": timedelta(hours=2), "verdict": LOOK}),
+        (Component("a", (usage,)), {"name": "b", "signals": (load,), "needs": ("c",)}),
+    ]
+    for one, edits in signals:
+        edited = [attrs.evolve(one, **{field: value}) for field, value in edits.items()]
+        assert len(edited) + 1 == len({digest(each) for each in (one, *edited)})
+    models = [watched(**each) for each in ({}, *LESS)]
+    assert len(models) == len({digest(each) for each in models})
+
+
+LESS: tuple[dict[str, Any], ...] = (
+    {"components": ()},
+    {"strata": {}},
+    {"unfinished_after": timedelta(minutes=1)},
+)
+
+
+def test_what_is_given_as_it_is_anyway_changes_no_digest() -> None:
+    """Older definitions, and those that spell the usual out, have the digests that they had."""
+    spelled = ErrorRate(
+        tolerate=1.25,
+        severity=Verdict.HALT,
+        no_data=Verdict.NO_DATA,
+        source_error=Verdict.SOURCE_ERROR,
+        weight=1,
+        shadow=False,
+        at_least=0,
+        of="",
+        unfinished="fails",
+        name="error rate",
+    )
+    usage = Usage(at_least=100, per_hour=None, name="usage", severity=Verdict.HALT)
+    minute = timedelta(minutes=1)
+    model = HealthModel(spelled, usage, components=(), strata={}, unfinished_after=minute)
+
+    assert GOLDEN["plan"][1] == digest(small_plan(health=model))
 
 
 def test_a_change_has_a_digest() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -11,7 +13,7 @@ from safedeploy import rollouts
 from safedeploy.blocks import Block
 from safedeploy.errors import JournalUnavailableError
 from safedeploy.events import Event
-from safedeploy.journals import Lease, MemoryJournal
+from safedeploy.journals import Journal, Lease, MemoryJournal
 from safedeploy.states import Rollout
 from tests.laws.shops import Shop, customer, quick
 
@@ -36,6 +38,26 @@ class FlakyJournal(MemoryJournal):
     def _refuse_if_full(self) -> None:
         if self.full:
             raise JournalUnavailableError("journal", "rollouts.db", "free some space")
+
+
+def through(method: Callable[..., object]) -> Callable[..., Any]:
+    """Make a method fail after all was done: whoever calls it can't tell."""
+
+    def call(*args: Any, **how: Any) -> Any:
+        method(*args, **how)
+        raise OSError
+
+    return call
+
+
+def deaf(journal: Journal) -> AbstractContextManager[object]:
+    """Let every append get through and fail all the same."""
+    return patch.object(journal, "append", through(journal.append))
+
+
+def recorded(shop: Shop) -> list[str]:
+    """List what the journal holds of a shop's rollout."""
+    return [type(event).__name__ for event in shop.journal.read(shop.rollout.id)]
 
 
 def exposed(shop: Shop) -> bool:
@@ -70,6 +92,64 @@ def test_a_halt_withdraws_although_the_journal_is_full() -> None:
     shop.engine.tick()
     assert "rolled back" == shop.rollout.state.label
     assert shop.rollout.state == rollouts.fold(journal.read(rollout.id)).state
+
+
+def test_a_halt_that_was_appended_though_that_failed_is_appended_once() -> None:
+    """Who can't tell whether a halt was written looks first, and doesn't write it again."""
+    shop = Shop()
+    with deaf(shop.journal):
+        shop.stop("alert")
+    shop.engine.tick()
+    assert ["Started", "Alerted", "RecoveryStarted", "Withdrawn"] == recorded(shop)
+
+
+def test_what_got_through_is_known_though_more_has_happened_since() -> None:
+    """Of what waits, the part that the journal has already isn't written again."""
+    shop = Shop()
+    with deaf(shop.journal):
+        shop.stop("alert")
+    shop.stop("abort")
+    shop.engine.tick()
+    assert ["Started", "Alerted", "Aborted", "RecoveryStarted", "Withdrawn"] == recorded(shop)
+
+
+def test_all_that_got_through_at_once_is_known() -> None:
+    """Several events that were appended together, though that failed, are known one by one."""
+    shop = Shop()
+    with patch.object(shop.journal, "append", side_effect=OSError):
+        shop.stop("alert")
+    with deaf(shop.journal):
+        shop.stop("abort")
+    shop.stop("alert")
+    shop.engine.tick()
+    expected = ["Started", "Alerted", "Aborted", "Alerted", "RecoveryStarted", "Withdrawn"]
+    assert expected == recorded(shop)
+
+
+def test_what_got_through_is_known_though_others_have_gone_on_from_it() -> None:
+    """What another process made of it stays between what got through and what waits."""
+    shop = Shop()
+    other = Shop(journal=shop.journal)
+    with deaf(shop.journal):
+        shop.stop("alert")
+    other.engine.recover(other.rollout, by="8", reason="seen")
+    shop.stop("abort")
+    shop.engine.tick()
+    assert ["Started", "Alerted", "RecoveryStarted", "Aborted", "Withdrawn"] == recorded(shop)
+
+
+def test_an_end_that_could_not_be_written_is_before_the_next_release() -> None:
+    """Releasing anew writes how the last rollout ended first, so that everybody knows both."""
+    journal = FlakyJournal()
+    shop = Shop(journal=journal)
+    shop.serve_an_interval()
+    journal.full = True
+    shop.stop("abort")
+    shop.engine.tick()
+    journal.full = False
+    shop.engine.release(shop.flag.serve("new"), quick(), attempt=2)
+    *_, last, begun = [type(entry.event).__name__ for entry in journal.entries()]
+    assert ("Withdrawn", "Started") == (last, begun)
 
 
 def test_health_is_watched_while_the_journal_is_full() -> None:

@@ -8,12 +8,24 @@ from typing import Any
 import attrs
 import pytest
 
+from safedeploy.components import Component
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
-from safedeploy.health import SAMPLE_RATIO_ALPHA, HealthModel
+from safedeploy.health import HealthModel
 from safedeploy.plans import Plan, Ring
-from safedeploy.signals import LARGEST, Criteria, ErrorRate, Health, Signal, Usage
-from safedeploy.verdicts import Counts, Finding, Measurement, Verdict, join
+from safedeploy.signals import (
+    LARGEST,
+    SAMPLE_RATIO_ALPHA,
+    Burn,
+    Criteria,
+    ErrorRate,
+    Health,
+    Objective,
+    Signal,
+    Usage,
+    UserReports,
+)
+from safedeploy.verdicts import Against, Counts, Finding, Measurement, Verdict, join
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SOON = NOON + timedelta(seconds=10)
@@ -55,7 +67,7 @@ class Refunds:
 
 def criteria(model: HealthModel = MODEL, share: float = 0.01, at: datetime = LATER) -> Criteria:
     """Make the criteria of a ring."""
-    return Criteria(at, share, model.share_of_alpha, must_see=2.0, power=0.9, quiet=QUIET)
+    return Criteria(at, share, model.alpha, must_see=2.0, power=0.9, quiet=QUIET)
 
 
 def seen(
@@ -94,7 +106,8 @@ def test_blocks_are_folded_in() -> None:
     assert FINE == (once.canary, once.baseline)
     assert (FINE[0] + FINE[0], FINE[1] + FINE[1]) == (twice.canary, twice.baseline)
     assert (
-        ErrorRate().observe(once.tests[0], Measurement(SOON, LATER, *FINE), 0.5) == (twice.tests[0])
+        MODEL.judges[0].signal.observe(once.tests[0], Measurement(SOON, LATER, *FINE), 0.5)
+        == twice.tests[0]
     )
 
 
@@ -121,7 +134,7 @@ def test_a_new_exposure_counts_anew() -> None:
     health = failed(seen(*FINE), "connection refused")
     entered = MODEL.enter(health, LATER)
 
-    assert Health(LATER, LATER, health.tests) == entered
+    assert Health(LATER, LATER, health.tests, since=LATER) == entered
 
 
 SPLITS: dict[str, tuple[Counts, Counts, float, dict[str, Verdict]]] = {
@@ -146,7 +159,7 @@ SPLITS: dict[str, tuple[Counts, Counts, float, dict[str, Verdict]]] = {
         },
     ),
     "designed so": (*SKEWED, 4 / 104, {"error rate": Verdict.PASS, "usage": Verdict.PASS}),
-    "no share": (*SKEWED, 1.0, {"error rate": Verdict.PASS, "usage": Verdict.PASS}),
+    "no share": (*SKEWED, 1.0, {"usage": Verdict.PASS}),
     "nobody is reached": (*SKEWED, 0.0, {"error rate": Verdict.PASS, "usage": Verdict.PASS}),
     "even": (
         FINE[0],
@@ -223,7 +236,7 @@ def test_a_monitor_that_answers_again_is_forgiven() -> None:
         ((Usage(at_least=1), ErrorRate(), Refunds()), 0.02),
         ((Usage(at_least=1), ErrorRate(), Refunds(spends_alpha=False)), 0.04),
         ((Usage(at_least=1), ErrorRate(), Refunds(), Refunds(name="returns")), 0.04 / 3),
-        ((Usage(at_least=1),), 0.04),
+        ((Usage(at_least=1),), 0.0),
     ],
     ids=["one", "two", "one spends", "three", "none"],
 )
@@ -231,19 +244,21 @@ def test_signals_share_alpha(signals: tuple[Signal, ...], share: float) -> None:
     """The chance of a false halt is split equally among the signals that spend it."""
     model = HealthModel(*signals, alpha=0.04)
 
-    assert share == pytest.approx(model.share_of_alpha)
+    spent = {judge.criteria(criteria(model)).alpha for judge in model.judges if judge.halts}
+    assert [pytest.approx(share)] == [*spent] or not spent
 
 
 def test_two_signals_take_twice_the_wealth() -> None:
     """What halts a model of one relative signal needs more where two share the alpha."""
     alone = HealthModel(ErrorRate(), Usage(at_least=1), alpha=0.1)
     shared = HealthModel(ErrorRate(), Refunds(most=10**9), Usage(at_least=1), alpha=0.1)
-    block = Counts(1000, 1000, 21, 1000), Counts(99_000, 99_000, 990, 99_000)
+    block = Counts(1000, 1000, 19, 1000), Counts(99_000, 99_000, 990, 99_000)
 
     for model, verdict in ((alone, Verdict.HALT), (shared, Verdict.INCONCLUSIVE)):
         found = model.judge(seen(*block, model), criteria(model))
         assert verdict is found[0].verdict
-        assert 1 / model.share_of_alpha == pytest.approx(found[0].threshold)
+        share = model.judges[0].criteria(criteria(model)).alpha
+        assert 1 / share == pytest.approx(found[0].threshold)
 
 
 def test_a_signal_of_a_hosts_own_is_like_any_other() -> None:
@@ -280,6 +295,96 @@ def test_an_order_of_signals_keeps_the_verdict() -> None:
         assert set(found) == set(other)
 
 
+# What can't be believed
+
+BEFORE = Measurement(NOON, SOON, *FINE, against=Against.BEFORE)
+UNBELIEVABLE: dict[str, tuple[Counts, Counts]] = {
+    "a counter that was reset": (Counts(-100, -100, 0, 0), FINE[1]),
+    "failures that went away": (FINE[0], Counts(396_000, 396_000, -9, 0)),
+    "more failures than units": (Counts(9, 9, 10, 9), FINE[1]),
+    "no number": (Counts(math.nan, 9, 0, 0), FINE[1]),  # type: ignore[arg-type]
+    "endless": (FINE[0], Counts(9, math.inf, 0, 0)),  # type: ignore[arg-type]
+    "new units below zero": (Counts(9, 9, 0, -1), FINE[1]),
+    "unfinished below zero": (Counts(9, 9, 0, 0, unfinished=-1), FINE[1]),
+    "events below zero": (FINE[0], Counts(9, 9, 0, 0, events={"order": -1})),
+    "latencies below zero": (FINE[0], Counts(9, 9, 0, 0, slowest={(0, 1): -1})),
+}
+
+
+@pytest.mark.law("A4")
+@pytest.mark.parametrize("case", UNBELIEVABLE)
+def test_impossible_counts_are_the_sources_fault(case: str) -> None:
+    """Nothing of such a measurement counts: it holds the rollout, and neither halts nor passes."""
+    health = MODEL.observe(seen(*FINE), Measurement(NOON, SOON, *UNBELIEVABLE[case]), 0.5)
+
+    told = "impossible counts: below zero, infinite, or more failures than units"
+    assert attrs.evolve(seen(*FINE), error=told) == health
+    assert Verdict.SOURCE_ERROR is join(verdicts(health).values())
+
+
+def test_what_was_before_the_change_is_no_baseline_unless_that_is_waived() -> None:
+    """Whatever else has changed since would look like the change."""
+    reason = {"concurrent baseline": "there is one machine"}
+    fine = HealthModel(ErrorRate(), Usage(at_least=1), waive=reason)
+
+    health = MODEL.observe(MODEL.start(NOON), BEFORE, 0)
+    [*_, source] = MODEL.judge(health, criteria())
+    mend = 'waive={"concurrent baseline": "why that is fine"}'
+    assert (
+        Finding("source", Verdict.SOURCE_ERROR, f"compared with the time before: {mend}") == source
+    )
+    assert attrs.evolve(MODEL.start(NOON), error=source.detail) == health
+    assert FINE[0] == fine.observe(fine.start(NOON), BEFORE, 0).canary
+    for other in {*Against} - {Against.BEFORE}:
+        measured = attrs.evolve(BEFORE, against=other)
+        assert "" == MODEL.observe(MODEL.start(NOON), measured, 0).error
+
+
+def test_what_was_seen_last_counts_for_silence() -> None:
+    """Where a source says when the last outcome was, the block's end says less."""
+    early = NOON + timedelta(seconds=3)
+    once = MODEL.observe(MODEL.start(NOON), Measurement(NOON, SOON, *FINE, seen=early), 0)
+    older = MODEL.observe(once, Measurement(NOON, SOON, *FINE, seen=NOON, block=7), 0)
+
+    assert (early, early) == (once.used, once.compared)
+    assert (early, early, 7) == (older.used, older.compared, older.block)
+    assert 7 == MODEL.observe(older, Measurement(NOON, SOON, *FINE, block=3), 0).block
+
+
+def test_nobody_is_compared_where_nobody_is_left() -> None:
+    """At a share of 1, those that compare aren't asked, and what is absolute judges."""
+    model = HealthModel(ErrorRate(), Objective(0.9, burns=QUICK_BURN), Usage(at_least=1))
+    found = model.judge(seen(BURNS[0], NONE, model), criteria(model, share=1.0))
+
+    assert [("objective", Verdict.PASS), ("usage", Verdict.PASS)] == [
+        (each.signal, each.verdict) for each in found
+    ]
+    assert (True, False) == (model.is_absolute, MODEL.is_absolute)
+    for policy in ({"shadow": True}, {"severity": Verdict.INVESTIGATE}):
+        quiet = Objective(0.9, burns=QUICK_BURN, **policy)
+        assert not HealthModel(ErrorRate(), quiet, Usage(at_least=1)).is_absolute
+
+
+QUICK_BURN = (Burn(2.0, timedelta(hours=1)),)
+
+
+def test_a_model_knows_what_its_signals_ask_for() -> None:
+    """Events by their names, without the empty one; latencies only where a signal asks."""
+    model = HealthModel(ErrorRate(), ErrorRate(of="order"), UserReports(), Usage(at_least=1))
+
+    assert {"order", "report"} == model.events
+    assert frozenset() == MODEL.events
+    assert (False, True) == (MODEL.asks_latency, HealthModel(Refunds(), Slow()).asks_latency)
+
+
+@attrs.frozen
+class Slow(Refunds):
+    """A signal that asks how long calls take, and holds a rollout that nobody uses."""
+
+    name: str = "usage"
+    asks_latency: bool = True
+
+
 USAGE = 'add Usage(at_least=...), or waive={"usage": "why silence is fine here"}'
 ONCE = "give one or more, each name once"
 CHANCE = "give a chance above 0 and up to 0.5, such as 0.01"
@@ -298,7 +403,7 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str, object, str]] = {
         lambda _: HealthModel(ErrorRate(), Usage(at_least=1), waive={"sleep": "x"}),
         "waive",
         "sleep",
-        "only ('usage',) can be waived",
+        "only ('usage', 'concurrent baseline') can be waived",
     ),
     **{
         f"alpha {alpha}": (
@@ -328,6 +433,45 @@ def test_an_alpha_that_is_no_number_is_refused() -> None:
     """NaN is refused, too."""
     with pytest.raises(DefinitionError, match="alpha=nan: give a chance"):
         HealthModel(Usage(at_least=1), alpha=math.nan)
+
+
+SHADOW = Usage(at_least=1, shadow=True)
+IN_PART = Component("shop", (Usage(at_least=1),))
+
+
+@pytest.mark.law("A3")
+@pytest.mark.parametrize(
+    ("signals", "parts"),
+    [((SHADOW,), ()), ((SHADOW, ErrorRate()), ()), ((ErrorRate(),), (IN_PART,))],
+)
+def test_usage_that_has_no_say_is_none(
+    signals: tuple[Signal, ...], parts: tuple[Component, ...]
+) -> None:
+    """Trying it out, or judging a part by it, lets the whole pass in silence: that is refused."""
+    names = [signal.name for signal in signals]
+    with pytest.raises(DefinitionError) as caught:
+        HealthModel(*signals, components=parts)
+
+    error = caught.value
+    assert ("signals", names, USAGE) == (error.field, error.value, error.mend)
+
+
+def test_usage_may_have_another_name() -> None:
+    """It is usage that is asked for, whatever findings call it."""
+    assert HealthModel(Usage(at_least=1, name="orders")).signals[0].name == "orders"
+    assert HealthModel(Refunds(name="usage")).signals
+
+
+@pytest.mark.parametrize("value", [timedelta(0), timedelta(seconds=-1), 60, None, "a minute"])
+def test_calls_may_take_some_time(value: Any) -> None:
+    """No time at all, or what is none, is refused by field, value and mend."""
+    with pytest.raises(DefinitionError) as caught:
+        HealthModel(Usage(at_least=1), unfinished_after=value)
+
+    error = caught.value
+    expected = ("unfinished_after", value, "give a timedelta above zero")
+    assert expected == (error.field, error.value, error.mend)
+    assert timedelta(minutes=1) == MODEL.unfinished_after
 
 
 def test_usage_can_be_waived_by_name_with_a_reason() -> None:

@@ -31,7 +31,12 @@ def rooms_below_the_line() -> set[str]:
     floors = contract("layers")["layers"]
     below = floors[floors.index(LAST_FLOOR_ABOVE) + 1 :]
     rooms = {room.strip(" ()") for floor in below for room in floor.split("|")}
-    return {room for room in rooms if (HOME / room).with_suffix(".py").exists()}
+    return {room for room in rooms if files(room)}
+
+
+def files(room: str) -> list[Path]:
+    """List the files of a room: one, or those of its package."""
+    return [*HOME.glob(f"{room}.py"), *HOME.glob(f"{room}/**/*.py")]
 
 
 def parse(path: str | Path) -> ast.Module:
@@ -89,8 +94,9 @@ def test_the_pure_contract_covers_every_room_below_the_line() -> None:
 def test_nothing_below_the_line_asks_for_the_time(room: str) -> None:
     """Core functions take `at`; they never ask for the time."""
     asked = [
-        f"line {node.lineno}: .{node.func.attr}("
-        for node in ast.walk(parse(f"{room}.py"))
+        f"{path.name}, line {node.lineno}: .{node.func.attr}("
+        for path in files(room)
+        for node in ast.walk(parse(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ASKS_FOR_TIME

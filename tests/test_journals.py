@@ -91,6 +91,12 @@ class Mine:
     at: Any = START
 
 
+def test_memory_refuses_at_once_what_cant_be_named() -> None:
+    """A kind that no record can hold is told when the journal is made, not when it is named."""
+    with pytest.raises(DefinitionError):
+        MemoryJournal(kinds=[int])
+
+
 def test_memory_asks_for_kinds_only_to_name_them() -> None:
     """Whatever is appended is kept; a head needs to know how to write it."""
     mine: Any = Mine()
@@ -145,6 +151,43 @@ def test_a_child_has_a_journal_in_memory_of_its_own() -> None:
     assert 4 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     thread.join()
     assert 2 == journal.append("a", EVENTS[1:2], expected=1)
+
+
+class Beginning:
+    """Begins a thread in a child that writes into a journal, before that learns of the fork."""
+
+    def __init__(self) -> None:
+        self.journal: MemoryJournal | None = None
+        self.thread = threading.Thread(target=self.write, daemon=True)
+        at_fork(self.begin)
+
+    def begin(self) -> None:
+        self.thread.start()
+        self.thread.join(0.1)
+
+    def write(self) -> None:
+        if self.journal:
+            self.journal.append("a", EVENTS[:1], expected=0)
+
+
+def test_who_waits_in_a_child_goes_on() -> None:
+    """An engine's thread may begin in a child before its journal was told of the fork."""
+    beginning = Beginning()
+    journal = beginning.journal = MemoryJournal()
+    child = os.fork()
+    if not child:
+        beginning.thread.join(10)
+        os._exit(len(journal.read("a")))
+    assert 1 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_child_that_was_told_too_late_has_a_lock_of_its_own() -> None:
+    """A server that forks in C tells nobody before; who held the lock then isn't there any more."""
+    journal = MemoryJournal()
+    with ThreadPoolExecutor(1) as other:
+        other.submit(journal._lock.acquire).result()
+        journal._unlock_child()  # what the interpreter calls in the child
+        assert journal._lock.acquire(blocking=False)
 
 
 class Forking:

@@ -14,13 +14,25 @@ from safedeploy.gates import Check
 from safedeploy.health import HealthModel
 from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
-from safedeploy.signals import Criteria, ErrorRate, Usage
+from safedeploy.signals import (
+    Criteria,
+    ErrorRate,
+    Latency,
+    Objective,
+    Rate,
+    Signal,
+    Threshold,
+    Throughput,
+    Usage,
+)
+from safedeploy.verdicts import Verdict
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 HEALTH = HealthModel(ErrorRate(), Usage(at_least=100))
 TOLERANT = HealthModel(ErrorRate(tolerate=1.25), Usage(at_least=100))
 
+CRASHES = Rate("crash", at_most=0.1)
 CANARY = Ring("canary", percent=1, bake=HOUR)
 EVERYONE = Ring("everyone", percent=100, bake=24 * HOUR)
 
@@ -29,6 +41,11 @@ def plan(**changed: Any) -> Plan:
     """Make a plan of two rings, changed as is said."""
     given: dict[str, Any] = {"rings": (CANARY, EVERYONE), "health": HEALTH}
     return Plan(**given | changed)
+
+
+def alone(*signals: Signal) -> HealthModel:
+    """Make a model of signals and use."""
+    return HealthModel(*signals, Usage(at_least=1))
 
 
 def rings(*percents: float) -> tuple[Ring, ...]:
@@ -133,7 +150,10 @@ def test_what_a_check_runs_is_not_part_of_a_plan() -> None:
 
 
 PERCENT = ("percent", "give a number between 0 and 100")
-REACH = ("percent", "let each ring reach somebody, and a holdback leave somebody to compare with")
+REACH = ("percent", "let each ring reach somebody")
+LEAVE_MEND = "hold somebody back to compare with, or add a signal that compares nobody,"
+LEAVE = ("percent", f"{LEAVE_MEND} such as Objective(0.999)")
+EARLY = ("minimum_bake", "give a signal a margin to exclude, such as ErrorRate(margin=1.5)")
 FALLS = ("percent", "let no ring be smaller than the one before")
 OWN_NAME = ("rings", "give each ring a name of its own")
 OWN_CHECK = ("gates", "give each check of a ring a name of its own")
@@ -180,7 +200,7 @@ REFUSED: dict[str, Refused] = {
     ),
     "falling": (lambda _: plan(rings=rings(1, 10, 5)), FALLS, [1, 10, 5]),
     "ring of nobody": (lambda _: plan(rings=rings(0, 1)), REACH, 0),
-    "no holdback": (lambda _: plan(holdback=0), REACH, 100),
+    "no holdback": (lambda _: plan(holdback=0), LEAVE, 100),
     "all held back": (lambda _: plan(holdback=100), REACH, 0),
     "check twice in a ring": (
         lambda _: plan(rings=(Ring("it", percent=1, gates=[Check("a"), Check("a")]),)),
@@ -243,6 +263,39 @@ REFUSED: dict[str, Refused] = {
         lambda _: plan(alert_deadline=60),
         ("alert_deadline", NEGATIVE),
         60,
+    ),
+    "minimum without a margin": (
+        lambda _: plan(rings=(attrs.evolve(CANARY, minimum_bake=HOUR / 2), EVERYONE)),
+        EARLY,
+        HOUR / 2,
+    ),
+    "minimum in a later ring": (
+        lambda _: plan(rings=(CANARY, attrs.evolve(EVERYONE, minimum_bake=timedelta(0)))),
+        EARLY,
+        timedelta(0),
+    ),
+    "minimum above the bake": (
+        lambda _: Ring("it", percent=1, bake=HOUR, minimum_bake=2 * HOUR),
+        ("minimum_bake", "give a timedelta up to the bake, 1:00:00"),
+        2 * HOUR,
+    ),
+    "minimum without a bake": (
+        lambda _: Ring("it", percent=1, minimum_bake=HOUR),
+        ("minimum_bake", "give a timedelta up to the bake, 0:00:00"),
+        HOUR,
+    ),
+    **{
+        f"minimum {value!r}": (
+            lambda value: Ring("it", percent=1, bake=HOUR, minimum_bake=value),
+            ("minimum_bake", NEGATIVE),
+            value,
+        )
+        for value in (AGO, 60, "1h", None)
+    },
+    "never noticed, alone": (
+        lambda _: plan(rings=rings(100), holdback=0, health=alone(CRASHES), must_see=1.05),
+        ("must_see", "raise must_see above what 'rate of crash' tolerates"),
+        1.05,
     ),
     **{
         f"bake {value!r}": (
@@ -321,3 +374,81 @@ def test_every_ring_notices_what_the_first_does() -> None:
         except DefinitionError:
             continue
         assert all(ErrorRate().can_notice(made.criteria(number, NOON)) for number in range(4))
+
+
+# Rings that have nobody to compare with, and rings that are left early
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [
+        (CRASHES,),
+        (Objective(0.999),),
+        (Threshold("load", at_most=0.8),),
+        (ErrorRate(), Latency(), Throughput(of="order"), CRASHES),
+        (Rate("crash", at_most=0.1, shadow=True), Objective(0.999)),
+    ],
+    ids=range(5),
+)
+def test_a_ring_of_everybody_needs_nobody_to_compare_with(signals: tuple[Signal, ...]) -> None:
+    """A plan may hold nobody back where a signal judges the canary alone."""
+    made = plan(holdback=0, health=alone(*signals))
+
+    assert [1, 100] == [made.exposed(number) for number in range(2)]
+    assert 1.0 == made.criteria(1, NOON).share
+    assert made == plan(rings=(CANARY, EVERYONE), holdback=0, health=alone(*signals))
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [
+        (ErrorRate(), Latency(), Throughput(of="order")),
+        (Rate("crash", at_most=0.1, shadow=True),),
+        (Objective(0.999, severity=Verdict.INVESTIGATE),),
+        (Threshold("load", at_most=0.8, shadow=True), ErrorRate()),
+        (),
+    ],
+    ids=["comparing", "a shadow", "looked at", "beside", "use alone"],
+)
+def test_a_ring_of_everybody_is_judged_by_something_that_halts(
+    signals: tuple[Signal, ...],
+) -> None:
+    """Use alone, a shadow, or what a person looks at first, stops no harm."""
+    with pytest.raises(DefinitionError) as caught:
+        plan(holdback=0, health=alone(*signals))
+
+    assert (*LEAVE, 100) == (caught.value.field, caught.value.mend, caught.value.value)
+
+
+def test_what_compares_need_not_notice_anything_alone() -> None:
+    """Where nobody is left to compare with, only what judges alone is asked."""
+    health = alone(ErrorRate(), Objective(0.999))
+
+    only = plan(rings=rings(100), holdback=0, health=health, must_see=1.05)
+    assert 1.05 == only.must_see
+    with pytest.raises(DefinitionError, match="'error rate' tolerates"):
+        plan(rings=rings(1, 100), holdback=0, health=health, must_see=1.05)
+
+
+def test_a_minimum_is_the_bake_unless_given() -> None:
+    """Old plans, and new ones that say nothing of it, have the digest that they had."""
+    ring = Ring("it", percent=1, bake=HOUR)
+    said = Ring("it", percent=1, bake=HOUR, minimum_bake=HOUR)
+
+    assert HOUR == ring.minimum_bake == said.minimum_bake
+    assert (ring, digest(ring)) == (said, digest(said))
+    assert timedelta(0) == Ring("it", percent=1).minimum_bake
+    assert digest(ring) != digest(attrs.evolve(ring, minimum_bake=HOUR / 2))
+    assert "32e2676f194b" == digest(ring)[:12], (
+        "the digest that a ring had before there were minimums"
+    )
+
+
+@pytest.mark.parametrize("minimum", [timedelta(0), HOUR / 2, HOUR])
+def test_a_margin_allows_a_minimum(minimum: timedelta) -> None:
+    """Where a signal has a margin to exclude, any minimum up to the bake is fine."""
+    early = attrs.evolve(CANARY, minimum_bake=minimum)
+    made = plan(rings=(early, EVERYONE), health=alone(ErrorRate(margin=1.5)))
+
+    assert minimum == made.rings[0].needed(excluded=True)
+    assert HOUR == made.rings[0].needed(excluded=False)

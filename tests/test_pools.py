@@ -5,19 +5,21 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from safedeploy import pools
-from safedeploy.blocks import Block, Part
+from safedeploy.arms import FAILURE, SUCCESS, Asked
+from safedeploy.audiences import Group
+from safedeploy.blocks import Block
+from safedeploy.contexts import Context
 from safedeploy.journals import MemoryJournal
 from safedeploy.metrics import Tallies
-from safedeploy.pools import Census, Pool, Sample
-from safedeploy.verdicts import Counts
+from safedeploy.pools import Pool
+from safedeploy.tallies import NOTHING
+from safedeploy.testing import FakeClock
+from safedeploy.verdicts import Counts, Measurement
 from tests.laws.histories import EVERY, START
+from tests.test_tallies import Open
 
 
 class Flaky(MemoryJournal):
@@ -42,21 +44,30 @@ class Flaky(MemoryJournal):
 class Process:
     """One process that tallies an exposure, `r#1`, and pools it."""
 
-    def __init__(self, journal: MemoryJournal, name: str) -> None:
-        self.tallies = Tallies(name)
-        self.tally = self.tallies.open("r", "r#1", START)
+    def __init__(self, journal: MemoryJournal, name: str, asked: Asked = NOTHING) -> None:
+        self.clock = FakeClock()
+        self.tallies = Tallies(name, self.clock.monotonic)
+        self.tally = self.tallies.open("r", "r#1", START, asked)
         self.pool = Pool(journal, self.tallies)
         self.at = START
 
     def serve(self, *units: int, canary: bool = True, failed: bool = False) -> Process:
         """Record outcomes."""
+        arm = self.tally.canary if canary else self.tally.baseline
         for unit in units:
-            self.tally.record(unit << 16, canary=canary, failed=failed)
+            self.tally.record(arm, unit << 16, FAILURE if failed else SUCCESS)
         return self
+
+    def begin(self, unit: int, *, canary: bool = True) -> Open:
+        """Begin a call that goes on, and return it."""
+        call = Open(self.tally.canary if canary else self.tally.baseline, unit << 16)
+        self.tally.open[call] = self.clock.monotonic()
+        return call
 
     def post(self) -> Process:
         """Post what was recorded, or try to."""
         self.at += EVERY
+        self.clock.advance(EVERY)
         with suppress(ConnectionError):
             self.pool.post("r", self.at)
         return self
@@ -240,41 +251,137 @@ def test_all_that_waits_is_posted_in_order() -> None:
     assert {} == one.pool._waiting
 
 
-@given(st.lists(st.tuples(st.integers(0, 300), st.booleans()), max_size=400), st.integers(1, 9))
-def test_a_census_is_bounded(units: list[tuple[int, bool]], size: int) -> None:
-    """However many units there are, few are remembered, and both arms are sampled alike."""
-    with patch.object(pools, "CAPACITY", 50):
-        census = Census()
-        for number in range(0, len(units), size):
-            parts = []
-            for canary in (True, False):
-                names = frozenset(u for u, arm in units[number : number + size] if arm is canary)
-                parts.append(Part(len(names), len(names), names, names))
-            census.count(Block("r#1", "one", number, START, START, *parts), number)
-            assert max(len(census._failed.units), len(census._known.units)) <= 50
-        again = Census()
-        again.count(census.summary("r#1", 7), 7)
-        for one, other in ((census._failed, again._failed), (census._known, again._known)):
-            assert (one.units, one.mask) == (other.units, other.mask)
-        assert 7 == again.number
+def measured(process: Process, after: int = 0) -> Measurement:
+    """Measure, with a minute's patience."""
+    return process.pool.measure("r#1", process.at, after=after, deadline=60)
 
 
-def test_a_sample_never_counts_a_unit_again() -> None:
-    """A unit that was thinned out stays out, and one that is in is known."""
-    with patch.object(pools, "CAPACITY", 4):
-        sample = Sample()
-        assert 8 == sample.add(range(8))
-        sample.thin()
-        assert ({0, 2, 4, 6}, 1) == (sample.units, sample.mask)
-        assert 0 == sample.add(range(8))
-        assert 1 == sample.add([9, 11, 10])
+def patient(process: Process, *, after: int = 0, minutes: int = 2) -> Measurement:
+    """Measure again and again for some time, and return the last measurement."""
+    found = measured(process, after)
+    for _ in range(minutes * 60 // int(EVERY.total_seconds())):
+        process.post()
+        found = measured(process, after)
+    return found
 
 
-def test_both_arms_of_a_block_are_sampled_by_the_same_bits() -> None:
-    """A block in which the samples are thinned keeps the ratio of its arms."""
-    with patch.object(pools, "CAPACITY", 100):
-        census = Census()
-        parts = [Part(90, 90, frozenset(), frozenset(range(90 * n, 90 * n + 90))) for n in (2, 3)]
-        canary, baseline = census.count(Block("r#1", "one", 1, START, START, *parts), 1)
-        assert (90, 90) == (canary.fresh, baseline.fresh)
-        assert 1 == census._known.mask
+def test_calls_that_died_with_their_process_are_unfinished() -> None:
+    """Once it has been silent for longer than the deadline, what it said last counts, once."""
+    journal = MemoryJournal()
+    one, other = Process(journal, "one"), Process(journal, "other")
+    one.serve(1).begin(2)
+    one.begin(3, canary=False)
+    one.post().post()
+    assert 0 == measured(other).canary.unfinished
+    found = patient(other)
+    assert (Counts(2, 2, 0, 2, 1), Counts(1, 1, 0, 1, 1)) == (found.canary, found.baseline)
+    assert found.seen is not None
+    assert found.seen <= other.at
+    number = len(journal.posted("r#1"))
+    assert 0 == patient(other, after=found.block, minutes=9).canary.exposures
+    assert number == len(journal.posted("r#1"))
+
+
+def test_whoever_drives_finds_out_which_process_died() -> None:
+    """A successor counts what its predecessor didn't, and doesn't count again what it did; even if
+    the blocks were put into one meanwhile.
+    """
+    journal = MemoryJournal()
+    one, other, third = (Process(journal, name) for name in ("one", "other", "third"))
+    one.serve(1).serve(4).begin(2)
+    one.post().post()
+    block = measured(one).block
+    one.pool.compact("r#1", block)
+    for process in (other, third):
+        found = patient(process, after=block)
+        assert (1, 1) == (found.canary.exposures, found.canary.unfinished)
+    assert 2 == len(journal.posted("r#1"))
+
+
+def test_a_process_that_lives_has_no_lost_calls() -> None:
+    """As long as it says that its calls go on, and once it has said that they ended, none is lost;
+    nor does it take itself for dead.
+    """
+    journal = MemoryJournal()
+    one, other = Process(journal, "one", Asked(deadline=10**6)), Process(journal, "other")
+    call = one.begin(2)
+    for _ in range(20):
+        one.post()
+        other.post()
+        for process in (one, other):
+            assert 0 == measured(process).canary.unfinished
+    del one.tally.open[call]
+    one.post()
+    assert 0 == patient(other).canary.unfinished
+
+
+def test_a_process_that_left_has_no_lost_calls() -> None:
+    """Whoever stops in good order takes back what it said of calls that go on."""
+    journal = MemoryJournal()
+    one, other = Process(journal, "one"), Process(journal, "other")
+    one.begin(2)
+    one.post().post()
+    one.pool.post("r", one.at, last=True)
+    assert 0 == patient(other).canary.unfinished
+
+
+def test_a_process_that_was_slow_is_heard_again() -> None:
+    """Its calls were taken for lost, and count once; how others end is counted as ever."""
+    journal = MemoryJournal()
+    one, other = Process(journal, "one"), Process(journal, "other")
+    call = one.begin(2)
+    one.post().post()
+    assert 1 == patient(other).canary.unfinished
+    del one.tally.open[call]
+    one.serve(2, 5).post()
+    found = patient(other)
+    assert (3, 1, 2) == (found.canary.exposures, found.canary.unfinished, found.canary.fresh)
+    one.begin(6)
+    one.post().post()
+    assert 2 == patient(other).canary.unfinished
+
+
+def test_harm_is_measured_although_nobody_can_be_told_who_died() -> None:
+    """Where the lost calls can't be posted, the rest is measured, and they are told later."""
+    journal = Flaky()
+    one, other = Process(journal, "one"), Process(journal, "other")
+    one.serve(1, failed=True).begin(2)
+    one.post().post()
+    journal.taking = False
+    assert (1, 0) == (patient(other).canary.failures, patient(other).canary.unfinished)
+    journal.taking = True
+    assert 1 == patient(other).canary.unfinished
+
+
+def test_strata_are_measured_apart_and_together() -> None:
+    """Both arms are the sums of all strata; where there are none, none are told."""
+    journal = MemoryJournal()
+    asked = Asked(strata=(("staff", Group("staff").predicate("")),))
+    one, other = Process(journal, "one", asked), Process(journal, "other", asked)
+    for process in (one, other):
+        tally = process.tally
+        staff = Context("1", groups=["staff"])
+        tally.record(tally.placed(tally.canary, staff), 1, FAILURE)
+        process.serve(2, 3).serve(4, canary=False).post()
+    found = measured(one)
+    assert {
+        "": (Counts(4, 4, 0, 2), Counts(2, 2, 0, 1)),
+        "staff": (Counts(2, 1, 1, 1), Counts()),
+    } == (found.strata)
+    assert (Counts(6, 5, 1, 3), Counts(2, 2, 0, 1)) == (found.canary, found.baseline)
+    assert {} == measured(Process(MemoryJournal(), "one").serve(1).post()).strata
+
+
+def test_what_was_judged_here_only_is_lent() -> None:
+    """Until the journal has what came of it, or it was posted, a pool owes it."""
+    journal = Flaky()
+    one = Process(journal, "one")
+    assert not one.pool.lends("r#1")
+    journal.taking = False
+    one.serve(1).post()
+    assert 1 == measured(one).canary.exposures
+    assert one.pool.lends("r#1")
+    journal.taking = True
+    one.pool.reclaim("r#1", dropped=1, saved=True)
+    assert not one.pool.lends("r#1")
+    assert 1 == len(one.post().pool._journal.posted("r#1"))

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from safedeploy import events, rollouts
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safedeploy import events, rollouts, states
+from safedeploy.changes import Change
 from safedeploy.errors import DefinitionError
 from safedeploy.events import Event
-from tests.laws.histories import START, started
+from safedeploy.health import HealthModel
+from safedeploy.plans import Plan, Ring
+from safedeploy.signals import ErrorRate, Usage
+from safedeploy.states import Rollout
+from safedeploy.verdicts import Finding, Verdict
+from tests.laws.histories import EVERY, START, assessed, started
+
+EXCLUDING = HealthModel(ErrorRate(margin=1.5), Usage(at_least=10))
 
 
 @pytest.mark.parametrize("stream", [[], [events.Woken(START)]], ids=["empty", "headless"])
@@ -24,3 +37,100 @@ def test_a_rollout_is_named_after_change_plan_and_attempt() -> None:
     assert one.id != other.id
     assert one.id.startswith("service:shop@2/")
     assert len(repr(one)) < 500
+
+
+def baking(minimum: timedelta, baked: timedelta) -> Rollout:
+    """Bring a rollout to its first ring, and let some of its bake be earned."""
+    rings = (Ring("all", percent=50, bake=10 * EVERY, minimum_bake=minimum),)
+    early = Plan(rings=rings, health=EXCLUDING, assess_every=EVERY)
+    begun = rollouts.begin(events.Started(START, Change.code("shop", version="2"), early))
+    rollout = rollouts.following(begun, events.Applied(START, "all", 1))
+    assert isinstance(rollout.state, states.Baking)
+    state = attrs.evolve(rollout.state, baked=baked, healthy=True)
+    return attrs.evolve(rollout, state=state)
+
+
+def told(
+    rollout: Rollout, *excluded: bool | None, verdict: Verdict = Verdict.PASS
+) -> events.Assessed:
+    """Make an assessment whose findings exclude a margin, or don't, or have none."""
+    event = assessed(rollout, verdict, rollout.at + EVERY, baked=timedelta(0))
+    findings = (Finding(f"{n}", verdict, "", excluded=each) for n, each in enumerate(excluded))
+    return attrs.evolve(event, evidence=attrs.evolve(event.evidence, findings=tuple(findings)))
+
+
+@pytest.mark.law("A6")
+@pytest.mark.parametrize(
+    ("baked", "excluded", "left"),
+    [
+        (4, (True,), True),
+        (4, (True, None), True),
+        (3, (True,), False),
+        (4, (True, False), False),
+        (4, (False,), False),
+        (4, (None,), False),
+        (10, (False,), True),
+        (10, (None,), True),
+    ],
+)
+def test_a_ring_is_left_early_on_strong_evidence_only(
+    baked: int, excluded: tuple[bool | None, ...], left: bool
+) -> None:
+    """Once every margin is excluded the minimum bake is enough, and less never is."""
+    rollout = baking(4 * EVERY, baked * EVERY)
+    after = rollouts.following(rollout, told(rollout, *excluded))
+
+    assert left is isinstance(after.state, states.Completed)
+
+
+@pytest.mark.law("A1")
+def test_a_margin_that_is_excluded_is_no_pass() -> None:
+    """Nothing is left early on a verdict that isn't PASS, or on what a shadow says."""
+    rollout = baking(4 * EVERY, 4 * EVERY)
+    unsure = rollouts.following(rollout, told(rollout, True, verdict=Verdict.INCONCLUSIVE))
+    event = told(rollout, None)
+    shadow = Finding("shadow", Verdict.PASS, "", shadow=True, excluded=True)
+    findings = (*event.evidence.findings, shadow)
+    shaded = attrs.evolve(event, evidence=attrs.evolve(event.evidence, findings=findings))
+
+    assert isinstance(unsure.state, states.Baking)
+    assert isinstance(rollouts.following(rollout, shaded).state, states.Baking)
+
+
+passing = st.tuples(
+    st.integers(0, 3),
+    st.sampled_from([True, False, None]),
+    st.sampled_from([Verdict.PASS, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.NO_DATA]),
+)
+
+
+@pytest.mark.law("A6")
+@given(st.integers(0, 10), st.lists(passing, max_size=20))
+def test_no_ring_is_left_before_its_minimum(
+    minimum: int, told_of: list[tuple[int, bool | None, Verdict]]
+) -> None:
+    """Whatever is excluded when, it is left at the first pass after what it needs, no sooner."""
+    rollout, baked = baking(minimum * EVERY, timedelta(0)), timedelta(0)
+    for earned, excluded, verdict in told_of:
+        event = attrs.evolve(
+            told(rollout, excluded, verdict=verdict),
+            at=rollout.at + 3 * EVERY,
+            baked=earned * EVERY,
+        )
+        evidence = attrs.evolve(event.evidence, until=event.at)
+        rollout = rollouts.following(rollout, attrs.evolve(event, evidence=evidence))
+        baked += earned * EVERY
+        needed = minimum * EVERY if excluded else 10 * EVERY
+        is_left = isinstance(rollout.state, states.Completed)
+        assert is_left == (verdict is Verdict.PASS and baked >= needed)
+        if is_left:
+            break
+
+
+def test_a_ring_without_a_minimum_takes_its_bake() -> None:
+    """An exclusion that nobody asked for shortens nothing."""
+    rollout = baking(10 * EVERY, 9 * EVERY)
+
+    assert isinstance(rollouts.following(rollout, told(rollout, True)).state, states.Baking)
+    rollout = baking(10 * EVERY, 10 * EVERY)
+    assert isinstance(rollouts.following(rollout, told(rollout, None)).state, states.Completed)

@@ -18,6 +18,7 @@ from safedeploy.rosters import Roster
 from safedeploy.testing import FakeClock
 from tests.laws.histories import START
 from tests.laws.shops import Shop, customer, quick
+from tests.test_flights import deaf
 
 FLAG = FeatureFlag("checkout", {"old": "old", "new": "new"}, "old")
 LATER = events.Unknown(START, "Superseded", "{}")
@@ -26,7 +27,7 @@ LATER = events.Unknown(START, "Superseded", "{}")
 def opened(journal: MemoryJournal, seen: list[Any] | None = None) -> Roster:
     """Open a roster on a journal."""
     observers = [] if seen is None else [lambda event, after: seen.append((event, after))]
-    return Roster(journal, observers, Exposures(), Tallies("7-me"))
+    return Roster(journal, observers, Exposures(), Tallies("7-me", FakeClock().monotonic))
 
 
 def started(attempt: int = 1, flag: FeatureFlag[str] = FLAG, at: Any = START) -> events.Started:
@@ -208,6 +209,33 @@ def test_a_kill_that_cannot_be_written_waits() -> None:
     for _ in range(2):
         roster.save_kills(FakeClock())
     assert 1 == len(journal.read("kills/checkout"))
+
+
+def test_a_kill_that_got_through_is_known_when_it_is_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A kill that was appended though that failed isn't appended again, and the trouble is over:
+    the next one is told anew.
+    """
+    journal = MemoryJournal()
+    roster = opened(journal)
+    for number in (1, 2):
+        with deaf(journal):
+            roster.kill(events.Killed(START, "checkout", "7", "it burns"), FakeClock())
+        roster.save_kills(FakeClock())
+        assert number == len(journal.read("kills/checkout"))
+    assert 2 == capsys.readouterr().err.count("saving a kill failed")
+
+
+def test_a_child_process_takes_no_kill_of_its_parents_for_its_own() -> None:
+    """What the parent appended as it forked says nothing about what the child has to append."""
+    journal = MemoryJournal()
+    roster = opened(journal)
+    with deaf(journal):
+        roster.kill(events.Killed(START, "checkout", "7", "it burns"), FakeClock())
+    roster.restart()
+    roster.kill(events.Killed(START, "another", "7", "so does this"), FakeClock())
+    assert {"kills/checkout", "kills/another"} == set(journal.streams())
 
 
 def test_a_kill_that_loses_a_race_is_written_after_all() -> None:

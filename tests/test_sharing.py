@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
+from itertools import combinations
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from safedeploy import assessments, events
 from safedeploy.changes import Change
 from safedeploy.engine import Engine
 from safedeploy.errors import ReleaseRefusedError, RolloutStateError
 from safedeploy.flags import FeatureFlag
-from safedeploy.gates import Check
+from safedeploy.gates import Answer, Check
 from safedeploy.health import HealthModel
 from safedeploy.journals import MemoryJournal
 from safedeploy.leases import TERM
@@ -25,8 +29,9 @@ from safedeploy.testing import FakeClock
 from safedeploy.verdicts import Measurement, Scope
 from tests.laws.histories import EVERY, START
 from tests.laws.shops import customer, quick
-from tests.laws.test_sharing import FIRST, FLAG, Crowd, named
+from tests.laws.test_sharing import FIRST, FLAG, Crowd, act, counted, named
 from tests.laws.test_watching import BLOCKS
+from tests.test_flights import deaf, through
 
 LONG = quick(bake=timedelta(days=1))
 SECOND = FeatureFlag.boolean("second")
@@ -63,6 +68,21 @@ def test_every_process_that_releases_can_answer_the_checks() -> None:
     crowd.advance(EVERY)
     crowd.engines[1].tick()
     assert "baking" == crowd.now(1).state.label
+
+
+def test_who_has_no_function_for_a_check_holds_and_says_what_to_do() -> None:
+    """A check that only another process could answer holds, says so once, and opens later."""
+    crowd = Crowd(1, plan=gated(lambda _: True))
+    late = crowd.start()
+    crowd.die(0)
+    crowd.tick(3)
+    [_, answered] = crowd.journal.read(crowd.released.id)
+    assert isinstance(answered, events.Answered)
+    assert Answer.HOLDS is answered.answer
+    assert "release it here, too" in answered.detail
+    late.release(FLAG.serve("new"), crowd.plan)
+    crowd.tick()
+    assert "baking" == crowd.now().state.label
 
 
 def test_a_kill_halts_a_rollout_that_this_process_has_not_seen_yet() -> None:
@@ -104,6 +124,68 @@ def test_a_kill_outlives_a_restart() -> None:
     assert "old" == Engine(journal=crowd.journal).value(FLAG, customer(FIRST))
 
 
+def test_a_kill_that_waits_outlasts_a_completion_elsewhere() -> None:
+    """A flag that was killed here stays off here, though the journal learns of it only after the
+    rollout has completed in another process; then it is off everywhere.
+    """
+    crowd = Crowd(2)
+    with patch.object(crowd.journal, "append", refuse):
+        crowd.engines[1].kill(FLAG, by="7", reason="it burns")
+    complete(crowd, 0)
+    with patch.object(crowd.journal, "append", refuse):
+        crowd.engines[1].tick()
+    assert "completed" == crowd.now(1).state.label
+    assert "new" == crowd.engines[0].value(FLAG, customer(FIRST))
+    assert "old" == crowd.engines[1].value(FLAG, customer(FIRST))
+    for engine in reversed(crowd.engines):
+        engine.tick()
+        assert "old" == engine.value(FLAG, customer(FIRST))
+
+
+def kills(crowd: Crowd) -> int:
+    """Return how many kills the journal holds."""
+    return len(crowd.journal.read(f"kills/{FLAG.key}"))
+
+
+def release_again(crowd: Crowd, *, until: str) -> None:
+    """Release the flag anew in the second process alone, and drive it to a state."""
+    crowd.engines[1].tick()
+    crowd.released = crowd.engines[1].release(FLAG.serve("new"), crowd.plan, attempt=2)
+    complete(crowd, 1, until=until)
+
+
+@pytest.mark.parametrize("until", ["baking", "completed"])
+def test_a_kill_that_got_through_kills_nothing_that_came_after_it(until: str) -> None:
+    """A kill that was appended though that failed isn't appended again: a release that began since
+    goes on, and what it left is served in the process that killed as well.
+    """
+    crowd = Crowd(2)
+    with deaf(crowd.journal):
+        crowd.engines[0].kill(FLAG, by="7", reason="it burns")
+    release_again(crowd, until=until)
+    crowd.engines[0].tick()
+    assert 1 == kills(crowd)
+    for number, engine in enumerate(crowd.engines):
+        assert until == crowd.now(number).state.label
+        assert "new" == engine.value(FLAG, customer(FIRST))
+
+
+def test_a_kill_that_waits_holds_though_an_earlier_one_was_written() -> None:
+    """Of two kills in a row, one in the journal and one not yet, the second keeps the flag off."""
+    crowd = Crowd(2)
+    with deaf(crowd.journal):
+        crowd.engines[0].kill(FLAG, by="7", reason="it burns")
+    with patch.object(crowd.journal, "append", refuse):
+        crowd.engines[0].kill(FLAG, by="7", reason="it burns still")
+    release_again(crowd, until="completed")
+    with patch.object(crowd.journal, "append", refuse):
+        crowd.engines[0].tick()
+    assert "old" == crowd.engines[0].value(FLAG, customer(FIRST))
+    crowd.tick(2)
+    assert 2 == kills(crowd)
+    assert {"old"} == {engine.value(FLAG, customer(FIRST)) for engine in crowd.engines}
+
+
 def lose_the_lease(crowd: Crowd) -> None:
     """Let the first process hang for so long that the second takes over, and goes on."""
     crowd.advance(TERM + EVERY)
@@ -129,6 +211,23 @@ def test_who_lost_the_lease_while_a_check_ran_applies_nothing() -> None:
     crowd.tick(3)
     assert [1] == applied(crowd)
     assert 0 == before
+
+
+def test_a_halt_that_comes_just_before_a_ring_begins_is_obeyed_at_once() -> None:
+    """Whoever finds, when a ring should begin, that the rollout was halted begins nothing."""
+    crowd = Crowd(2)
+    append = crowd.journal.append
+
+    def race(stream: str, new: Any, **how: Any) -> int:
+        if isinstance(new[-1], events.Applied):
+            crowd.engines[1].abort(crowd.released, by="7", reason="better not")
+        return append(stream, new, **how)
+
+    with patch.object(crowd.journal, "append", race):
+        crowd.engines[0].tick()
+    assert "halted" == crowd.now(0).state.label
+    assert [] == applied(crowd)
+    assert not crowd.exposes(0)
 
 
 class Slow:
@@ -290,6 +389,98 @@ def test_a_block_that_was_posted_though_that_failed_counts_once() -> None:
     assert crowd.served == health.canary.exposures + health.baseline.exposures
 
 
+TROUBLES = {"works": lambda method: method, "refuses": lambda _: refuse, "is deaf": through}
+PHASES = st.tuples(
+    st.sampled_from(sorted(TROUBLES)),
+    st.sampled_from(sorted(TROUBLES)),
+    st.lists(st.sampled_from(["tick", "serve", "an interval", "alert", "resume"]), max_size=12),
+)
+
+
+def do(crowd: Crowd, what: str) -> None:
+    """Do one thing, and let people say when, so that nothing else is equal to it."""
+    crowd.advance(timedelta(seconds=1))
+    [engine], reason = crowd.engines, f"at {crowd.time}"
+    with suppress(RolloutStateError, OSError):
+        if what == "alert":
+            engine.alert(crowd.released, by_user=False, reason=reason)
+        elif what == "resume":
+            engine.resume(crowd.released, by="7", reason=reason)
+        else:
+            act(crowd, what, 0)
+
+
+@given(st.lists(PHASES, max_size=4))
+@example([("is deaf", "refuses", ["serve", "an interval", "tick"]), ("works", "works", ["alert"])])
+def test_what_got_through_happens_once(phases: list[tuple[str, str, list[str]]]) -> None:
+    """Where appends and posts fail, or get through and fail all the same, nothing is recorded
+    twice, and everything that was served is counted once.
+    """
+    crowd = Crowd(1, plan=LONG)
+    crowd.tick()
+    journal = crowd.journal
+    with patch.object(assessments, "BLOCKS", 1):
+        for appends, posts, history in phases:
+            append, post = TROUBLES[appends](journal.append), TROUBLES[posts](journal.post)
+            with patch.multiple(journal, append=append, post=post):
+                for what in history:
+                    do(crowd, what)
+        canary, baseline = counted(crowd)
+    recorded = journal.read(crowd.released.id)
+    assert all(one != other for one, other in combinations(recorded, 2))
+    assert crowd.served == canary.exposures + baseline.exposures
+
+
+def judge_unposted(crowd: Crowd, number: int, **methods: Any) -> None:
+    """Let a process serve, and judge that, while it can't be posted."""
+    crowd.serve(number)
+    crowd.advance(EVERY)
+    with patch.multiple(crowd.journal, **{"post": refuse, **methods}):
+        crowd.engines[number].tick()
+
+
+def take_over(crowd: Crowd, number: int) -> None:
+    """Let a process drive while all others sleep."""
+    for _ in range(3):
+        crowd.engines[number].tick()
+        crowd.advance(TERM)
+
+
+@pytest.mark.parametrize("is_deaf", [False, True])
+@pytest.mark.parametrize("is_recorded", [False, True])
+@pytest.mark.parametrize("is_alerted", [False, True])
+def test_what_was_judged_before_another_process_went_on_counts_once(
+    is_deaf: bool, is_recorded: bool, is_alerted: bool
+) -> None:
+    """What the journal has isn't posted, though that wasn't known; what it hasn't is."""
+    crowd = Crowd(2, plan=LONG)
+    crowd.tick()
+    if not is_recorded:  # the first assessment is recorded, and the second isn't
+        crowd.advance(EVERY)
+        crowd.tick()
+    with patch.object(assessments, "BLOCKS", 1):
+        append = crowd.journal.append
+        judge_unposted(crowd, 0, append=through(append) if is_deaf else append)
+        if is_alerted:
+            with patch.object(crowd.journal, "append", refuse):
+                crowd.engines[0].alert(crowd.released, by_user=False, reason="it looks odd")
+        crowd.serve(1)
+        take_over(crowd, 1)
+        canary, baseline = counted(crowd)
+    assert crowd.served == canary.exposures + baseline.exposures
+
+
+def test_what_was_seen_before_another_process_went_on_does_not_undo_what_that_recorded() -> None:
+    """Whoever drives again goes on from the journal, even from what rests on no posted block."""
+    crowd = Crowd(2, plan=LONG)
+    crowd.tick()
+    with patch.object(assessments, "BLOCKS", 1):
+        judge_unposted(crowd, 1)
+        take_over(crowd, 0)
+        canary, baseline = counted(crowd)
+    assert crowd.served == canary.exposures + baseline.exposures
+
+
 def test_a_journal_that_hangs_delays_no_halt() -> None:
     """While a tick waits for the journal, a person's halt withdraws all the same."""
     crowd = Crowd(1)
@@ -369,6 +560,33 @@ def test_who_cannot_read_a_stream_leaves_it_to_whoever_can() -> None:
         crowd.advance(TERM)
         crowd.tick()
     assert "" == crowd.journal.lease().holder
+
+
+def test_what_cannot_be_read_stops_no_other_rollout() -> None:
+    """Of two rollouts, the one that this version can't read waits, and the other one goes on."""
+    crowd = Crowd(1)
+    second = crowd.engines[0].release(SECOND.serve("on"), gated(lambda _: True))
+    crowd.journal.append(crowd.released.id, [LATER], expected=1)
+    crowd.tick(2)
+    assert "baking" == crowd.engines[0].rollout(second).state.label
+    assert 2 == len(crowd.journal.read(crowd.released.id))
+
+
+def test_a_release_that_is_overtaken_again_and_again_is_refused() -> None:
+    """A release that is never the first to append gives up, and may be asked again."""
+    crowd = Crowd(2)
+    [one, other], append = crowd.engines, crowd.journal.append
+
+    def race(stream: str, new: Any, **how: Any) -> int:
+        if isinstance(new[0], events.Started):
+            other.kill(FLAG, by="7", reason="it burns")
+        return append(stream, new, **how)
+
+    with patch.object(crowd.journal, "append", race), pytest.raises(ReleaseRefusedError) as refused:
+        one.release(SECOND.serve("on"), crowd.plan)
+    assert "ask again" in refused.value.mend
+    assert [crowd.released.id] == [rollout.id for rollout in one.rollouts()]
+    assert one.release(SECOND.serve("on"), crowd.plan).in_flight
 
 
 def test_a_stream_that_a_later_version_began_refuses_the_release() -> None:

@@ -168,6 +168,7 @@ def test_an_empty_file_is_a_new_journal(path: Path) -> None:
         ("kinds", {"kinds": [5]}),
         ("head", {"head": "5:00"}),
         ("head", {"head": Head(1, "00")}),
+        ("head", {"head": Head(2**70, "00" * 32)}),
         ("patience", {"patience": 1}),
         ("patience", {"patience": timedelta(seconds=-1)}),
         ("patience", {"patience": timedelta(days=1)}),

@@ -14,7 +14,10 @@ from safedeploy.statistics import (
     ALTERNATIVES,
     RESERVE,
     LabelTest,
+    detectable,
     growth,
+    harm_bound,
+    power,
     remaining,
     sample_ratio,
     sample_size,
@@ -266,12 +269,14 @@ def test_growth_is_what_the_design_says(ratio: float, per_canary: float, golden:
 )
 def test_growth_gives_the_limit_of_harm(ratio: float, k_large: float, k_1: float) -> None:
     """The excess failures that no test can save are ln(1/alpha) over the growth per failure."""
+    assert k_large == pytest.approx(harm_bound(ratio, 1e6, 0.01), rel=1e-4)
+    assert k_1 == pytest.approx(harm_bound(ratio, 1, 0.01), rel=1e-5)
 
-    def harm(per_canary: float) -> float:
-        return math.log(100) * (ratio - 1) / growth(ratio, per_canary, 1.0)
 
-    assert k_large == pytest.approx(harm(1e6), rel=1e-4)
-    assert k_1 == pytest.approx(harm(1), rel=1e-5)
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+def test_what_isnt_worse_does_no_harm(ratio: float) -> None:
+    """A canary that isn't worse has no excess failures, however long it runs."""
+    assert 0 == harm_bound(ratio, 99, 0.01)
 
 
 @given(st.floats(1.01, 100), st.floats(0.05, 1000), st.floats(1, 3))
@@ -292,6 +297,17 @@ def test_remaining_is_what_the_design_says() -> None:
     """What is missing to 1/alpha, at the growth of the true ratio; nothing at 1/alpha."""
     assert 945.4672711955975 == pytest.approx(remaining(1, 0.01, 2, 99, 0.01), rel=1e-9)
     assert 0 == pytest.approx(remaining(math.log(100), 0.01, 2, 99, 0.01))
+    assert 0 == remaining(99, 0.01, 2, 99, 0.01)
+
+
+def test_a_tolerance_leaves_more_to_be_seen() -> None:
+    """What is tolerated isn't evidence, and up to it nothing is foreseeable."""
+    missing = math.log(100) - 1
+    tolerant = remaining(1, 0.01, 2, 99, 0.01, tolerate=1.25)
+
+    assert missing / growth(2, 99, 0.01, tolerate=1.25) == pytest.approx(tolerant)
+    assert tolerant > remaining(1, 0.01, 2, 99, 0.01)
+    assert math.inf == remaining(1, 0.01, 1.25, 99, 0.01, tolerate=1.25)
 
 
 @pytest.mark.parametrize("ratio", [1.0, 0.9, 0.5])
@@ -419,6 +435,40 @@ def test_what_a_small_share_notices_a_larger_one_notices(
     )
 
     assert math.isinf(small) or math.isfinite(large)
+
+
+@given(st.floats(1.2, 40), st.floats(0.05, 999), st.floats(0.0001, 0.02), st.floats(0.51, 0.99))
+def test_plans_agree(ratio: float, per_canary: float, rate: float, chance: float) -> None:
+    """What a size can notice is the ratio that it is the size for, with the power asked for."""
+    size = sample_size(ratio, per_canary, rate, alpha=0.01, power=chance)
+    found = detectable(per_canary, rate, size * (1 + 1e-9), alpha=0.01, power=chance)
+
+    assert chance == pytest.approx(power(ratio, per_canary, rate, size, alpha=0.01), rel=1e-6)
+    assert ratio == pytest.approx(found, rel=1e-6)
+
+
+@SIZES
+def test_more_is_noticed_as_more_is_seen(per_canary: float) -> None:
+    """The power rises from nothing to certainty, and ever smaller ratios are noticed."""
+    seen = [10.0**exponent for exponent in range(8)]
+    powers = [power(2, per_canary, 0.01, canary, alpha=0.01) for canary in seen]
+    ratios = [detectable(per_canary, 0.01, canary, alpha=0.01) for canary in seen]
+
+    assert powers == sorted(powers)
+    assert ratios == sorted(ratios, reverse=True)
+    assert powers[0] < 0.01
+    assert powers[-1] > 0.99
+    assert math.isinf(ratios[0])
+    assert ratios[-1] < 1.5
+    assert 0 == power(2, per_canary, 0.01, 0, alpha=0.01)
+
+
+@pytest.mark.parametrize("tolerate", [1.0, 1.25])
+def test_a_tolerance_hides_small_ratios(tolerate: float) -> None:
+    """What is noticed is always above what is tolerated."""
+    found = detectable(9, 0.01, 1e9, alpha=0.01, tolerate=tolerate)
+
+    assert tolerate < found < 1.2 * tolerate
 
 
 Scenario = tuple[float, float, float, float, float]

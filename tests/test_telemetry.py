@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import call, patch
 
 import structlog
 
 from safedeploy import telemetry
-from safedeploy.telemetry import Observer
+from safedeploy.telemetry import Observer, Troubles
 from tests.laws.shops import Shop
 
 
@@ -72,3 +72,20 @@ def test_warnings_go_where_the_application_says() -> None:
         telemetry.warn("a person is needed", rollout="r")
     structlog.reset_defaults()
     assert [{"event": "a person is needed", "rollout": "r", "log_level": "warning"}] == entries
+
+
+def test_a_trouble_is_said_once_until_it_is_over() -> None:
+    """What fails is passed over; of each trouble, only its begin is logged."""
+    troubles = Troubles()
+
+    def attempt(what: str, *, fails: bool) -> None:
+        with troubles.told_once(what, rollout="r"):
+            if fails:
+                raise ConnectionError("user-17")
+
+    with patch.object(telemetry, "warn") as warn:
+        for fails in (True, True, False, True):
+            attempt("saving", fails=fails)
+        attempt("posting", fails=True)
+    names = ["saving failed", "saving failed", "posting failed"]
+    assert [call(name, rollout="r", error="ConnectionError") for name in names] == warn.mock_calls

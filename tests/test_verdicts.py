@@ -1,11 +1,16 @@
 """Verdicts join, and evidence says what it rests on."""
 
 import itertools
+import math
 from datetime import UTC, datetime
+from typing import Any
 
+import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from safedeploy.verdicts import Counts, Evidence, Finding, Scope, Verdict, join
+from safedeploy.verdicts import Against, Counts, Evidence, Finding, Scope, Verdict, join
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SCOPE = Scope("service:shop@2", 1, "canary", 1)
@@ -79,7 +84,105 @@ def test_the_reason_is_what_the_worst_say(findings: tuple[Verdict, ...], reason:
     assert reason.removesuffix("; ") == evidence(*findings).reason
 
 
+def test_what_has_no_say_is_no_reason() -> None:
+    """A shadow's finding is kept, and neither the verdict nor the reason is moved by it."""
+    halt = Finding("tried", Verdict.HALT, "says HALT", shadow=True)
+    found = attrs.evolve(evidence(Verdict.PASS), findings=(halt, *evidence(Verdict.PASS).findings))
+
+    assert (Verdict.PASS, "PASS signal: says PASS") == (found.verdict, found.reason)
+    assert halt in found.findings
+    alone = attrs.evolve(found, findings=(halt,))
+    assert (Verdict.NO_DATA, "nothing was judged") == (alone.verdict, alone.reason)
+    beside = attrs.evolve(halt, signal="trusted", shadow=False)
+    assert "trusted: says HALT" == attrs.evolve(found, findings=(halt, beside)).reason
+
+
+@pytest.mark.parametrize(
+    ("told", "excluded"),
+    [
+        ((), False),
+        ((None, None), False),
+        ((True,), True),
+        ((True, None), True),
+        ((True, False), False),
+        ((False,), False),
+    ],
+)
+def test_a_margin_is_excluded_if_all_that_have_one_exclude_it(
+    told: tuple[bool | None, ...], excluded: bool
+) -> None:
+    """Those that have none aren't asked, and shadows have no say."""
+    some = tuple(Finding("x", Verdict.PASS, "", excluded=each) for each in told)
+    shadows = tuple(
+        Finding("y", Verdict.PASS, "", excluded=each, shadow=True) for each in (True, False)
+    )
+
+    assert excluded is attrs.evolve(evidence(), findings=some).excludes_margin
+    assert excluded is attrs.evolve(evidence(), findings=(*some, *shadows)).excludes_margin
+
+
+numbers = st.integers(0, 10**6)
+counts = st.builds(
+    Counts,
+    numbers,
+    numbers,
+    numbers,
+    numbers,
+    numbers,
+    st.dictionaries(st.sampled_from("abc"), numbers),
+    st.dictionaries(st.tuples(st.integers(0, 3), st.integers(1, 3)), numbers),
+    st.dictionaries(st.sampled_from("xyz"), st.floats(allow_nan=False)),
+)
+
+
 def test_counts_add_up() -> None:
     """Two blocks of one arm add up field by field, and an empty one changes nothing."""
-    assert Counts(11, 22, 33, 44) == Counts(1, 2, 3, 4) + Counts(10, 20, 30, 40)
-    assert Counts(1, 2, 3, 4) == Counts(1, 2, 3, 4) + Counts()
+    assert Counts(11, 22, 33, 44, 55) == Counts(1, 2, 3, 4, 5) + Counts(10, 20, 30, 40, 50)
+    one = Counts(events={"a": 1, "b": 2}, slowest={(0, 3): 4}, values={"x": 1.0, "y": 2.0})
+    other = Counts(events={"b": 3}, slowest={(0, 3): 1, (3, 4): 1}, values={"x": 9.0})
+    both = {"a": 1, "b": 5}, {(0, 3): 5, (3, 4): 1}, {"x": 9.0, "y": 2.0}
+    assert both == ((one + other).events, (one + other).slowest, (one + other).values)
+
+
+@given(counts, counts, counts)
+def test_blocks_can_be_added_in_any_grouping(one: Counts, two: Counts, three: Counts) -> None:
+    """However blocks are put together, the sum is the same; nothing is neutral."""
+    assert (one + two) + three == one + (two + three)
+    assert one == one + Counts() == Counts() + one
+    swapped = attrs.evolve(two + one, values=(one + two).values)
+    assert swapped == one + two
+    assert hash(one) == hash(attrs.evolve(one, events={**one.events}))
+
+
+@given(counts)
+def test_counts_can_not_be_changed_from_outside(one: Counts) -> None:
+    """Whoever made the mappings doesn't hold them."""
+    events = dict(one.events)
+    kept = attrs.evolve(one, events=events)
+    events["new"] = 1
+
+    assert "new" not in kept.events
+    with pytest.raises(TypeError):
+        kept.events["new"] = 1  # type: ignore[index]
+
+
+@given(counts)
+def test_only_what_can_be_is_possible(one: Counts) -> None:
+    """Nothing below zero, nothing endless, and no more failures than units."""
+    assert (one.failures <= one.units) == one.is_possible
+    fine = attrs.evolve(one, failures=min(one.failures, one.units))
+    assert fine.is_possible
+    assert (fine + fine).is_possible
+    for field in ("exposures", "units", "failures", "fresh", "unfinished"):
+        for wrong in (-1, math.inf, math.nan):
+            change: dict[str, Any] = {field: wrong}
+            assert not attrs.evolve(fine, **change).is_possible
+    assert not attrs.evolve(fine, events={"a": -1}).is_possible
+    assert not attrs.evolve(fine, slowest={(0, 1): -1}).is_possible
+
+
+def test_what_the_baseline_is_has_a_name() -> None:
+    """Each is told apart, and says in words what it is."""
+    assert ["REST", "HOLDBACK", "PREVIOUS", "BEFORE"] == [each.name for each in Against]
+    assert 4 == len({each.value for each in Against})
+    assert Against.REST is evidence().against

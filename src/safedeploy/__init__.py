@@ -4,8 +4,9 @@ The front door: every name is fetched from its room when it is first asked for, 
 application that only asks flags doesn't wait for what it doesn't use.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from safedeploy.doors import door
 
 if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.audiences import Attribute as Attribute
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.changes import ChangeKind as ChangeKind
     from safedeploy.clocks import Clock as Clock
     from safedeploy.clocks import SystemClock as SystemClock
+    from safedeploy.components import Component as Component
     from safedeploy.contexts import Context as Context
     from safedeploy.engine import Engine as Engine
     from safedeploy.errors import DefinitionError as DefinitionError
@@ -32,6 +34,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.flags import Reason as Reason
     from safedeploy.flags import Resolution as Resolution
     from safedeploy.flags import Rule as Rule
+    from safedeploy.forecasts import Forecast as Forecast
     from safedeploy.gates import Answer as Answer
     from safedeploy.gates import Check as Check
     from safedeploy.health import HealthModel as HealthModel
@@ -47,9 +50,16 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.rollouts import fold as fold
     from safedeploy.rollouts import pending as pending
     from safedeploy.rollouts import transition as transition
+    from safedeploy.signals import Burn as Burn
     from safedeploy.signals import ErrorRate as ErrorRate
+    from safedeploy.signals import Latency as Latency
+    from safedeploy.signals import Objective as Objective
+    from safedeploy.signals import Rate as Rate
     from safedeploy.signals import Signal as Signal
+    from safedeploy.signals import Threshold as Threshold
+    from safedeploy.signals import Throughput as Throughput
     from safedeploy.signals import Usage as Usage
+    from safedeploy.signals import UserReports as UserReports
     from safedeploy.states import Baking as Baking
     from safedeploy.states import Completed as Completed
     from safedeploy.states import Halted as Halted
@@ -58,6 +68,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.states import Recovering as Recovering
     from safedeploy.states import RolledBack as RolledBack
     from safedeploy.states import Rollout as Rollout
+    from safedeploy.traffic import Traffic as Traffic
     from safedeploy.verdicts import Evidence as Evidence
     from safedeploy.verdicts import Finding as Finding
     from safedeploy.verdicts import Verdict as Verdict
@@ -66,11 +77,13 @@ _ROOMS = {
     "audiences": "Attribute Audience Everyone Group Percentage bucket",
     "changes": "Change ChangeKind",
     "clocks": "Clock SystemClock",
+    "components": "Component",
     "contexts": "Context",
     "engine": "Engine",
     "errors": "DefinitionError JournalConflictError JournalInvalidError JournalUnavailableError"
     " ReleaseRefusedError RolloutNotFoundError RolloutStateError SafeDeployError",
     "flags": "FeatureFlag Reason Resolution Rule",
+    "forecasts": "Forecast",
     "gates": "Answer Check",
     "health": "HealthModel",
     "journals": "Journal MemoryJournal SqliteJournal",
@@ -78,25 +91,10 @@ _ROOMS = {
     "plans": "Plan Ring",
     "rollbacks": "RollBack RollbackPolicy",
     "rollouts": "exposure fold pending transition",
-    "signals": "ErrorRate Signal Usage",
+    "signals": "Burn ErrorRate Latency Objective Rate Signal Threshold Throughput Usage"
+    " UserReports",
     "states": "Baking Completed Halted Paused Pending Recovering RolledBack Rollout",
+    "traffic": "Traffic",
     "verdicts": "Evidence Finding Verdict",
 }
-_HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
-__all__ = [*_HOMES]  # noqa: PLE0604 # pyright: ignore[reportUnsupportedDunderAll]
-
-
-if not TYPE_CHECKING:  # else every name would be there for them, misspelt ones too
-
-    def __getattr__(name: str) -> object:
-        """Fetch a name from its room, and keep it."""
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        globals()[name] = value
-        return value
-
-
-def __dir__() -> list[str]:
-    """List every name that can be fetched."""
-    return sorted(__all__)
+__all__ = door(globals(), _ROOMS)  # noqa: PLE0605 # pyright: ignore[reportUnsupportedDunderAll]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from safedeploy.events import Assessed
+from safedeploy.shadows import alarms
 from safedeploy.states import Baking, Rollout
-from safedeploy.verdicts import Evidence, Measurement, Verdict
+from safedeploy.verdicts import Against, Evidence, Measurement, Verdict
 
 TOLERANCE = 3
 """A gap longer than this many assessment intervals earns no bake: nobody watched."""
@@ -39,25 +40,40 @@ def assess(
         canary=health.canary,
         baseline=health.baseline,
         findings=model.judge(health, criteria),
+        against=_against(rollout, measurement),
     )
     return Assessed(at, evidence, health, _earned(rollout, evidence, elapsed))
+
+
+def has_moved(before: Rollout, after: Rollout) -> bool:
+    """Tell whether a rollout stands elsewhere: in another kind of state, or in another ring."""
+    return (type(before.state), before.state.ring) != (type(after.state), after.state.ring)
 
 
 def is_worth_recording(recorded: Rollout, after: Rollout) -> bool:
     """Tell whether a journal should learn how a rollout has moved since it was last recorded.
 
-    It should when the rollout stands elsewhere, when a part of the bake was earned, and when the
-    verdict is another one and some time has passed, and when many blocks were folded in. A rollout
-    that waits for ever writes ever less.
+    It should when the rollout stands elsewhere, when a part of the bake was earned, when a shadow
+    raises an alarm, when the verdict is another one and some time has passed, and when many blocks
+    were folded in. A rollout that waits for ever writes ever less.
     """
-    if (type(after.state), after.state.ring) != (type(recorded.state), recorded.state.ring):
+    if has_moved(recorded, after):
         return True
     if _slice(after) != _slice(recorded):
+        return True
+    if _alarms(after) - _alarms(recorded):
         return True
     if after.health.block - recorded.health.block >= BLOCKS:
         return True
     patience = (after.at - after.exposed_at) / 10
     return _verdict(after) != _verdict(recorded) and after.at - recorded.at > patience
+
+
+def _against(rollout: Rollout, measurement: Measurement) -> Against:
+    """Return what the baseline is: in the last ring, all that is left of the rest is held back."""
+    is_last = rollout.ring.percent + rollout.plan.holdback >= 100
+    is_rest = measurement.against is Against.REST
+    return Against.HOLDBACK if is_last and is_rest else measurement.against
 
 
 def _earned(rollout: Rollout, evidence: Evidence, elapsed: timedelta) -> timedelta:
@@ -76,6 +92,10 @@ def _slice(rollout: Rollout) -> int:
     if not isinstance(state, Baking) or state.baked >= rollout.ring.bake:
         return SLICES - 1
     return int(SLICES * (state.baked / rollout.ring.bake))
+
+
+def _alarms(rollout: Rollout) -> frozenset[tuple[str, str]]:
+    return alarms(rollout.evidence.findings) if rollout.evidence else frozenset()
 
 
 def _verdict(rollout: Rollout) -> Verdict | None:

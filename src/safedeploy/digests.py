@@ -49,12 +49,13 @@ def _fields(kind: type[Any], value: Any) -> object:
     told = {
         field.name: _canonical(getattr(value, field.name))
         for field in attrs.fields(kind)
-        if field.eq and not _is_default(field, value)
+        if field.eq and not is_default(field, value)
     }
     return [kind.__qualname__, told]
 
 
-def _is_default(field: attrs.Attribute[Any], value: Any) -> bool:
+def is_default(field: attrs.Attribute[Any], value: Any) -> bool:
+    """Tell whether a field of a value has its default."""
     default: Any = field.default
     if make := getattr(default, "factory", None):
         default = make(value) if default.takes_self else make()

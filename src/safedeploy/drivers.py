@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from safedeploy import commands, events, telemetry
+from safedeploy.assessments import TOLERANCE
 from safedeploy.clocks import Clock
 from safedeploy.commands import Command
+from safedeploy.doubts import why_impossible
 from safedeploy.errors import JournalConflictError
 from safedeploy.flights import Flight
 from safedeploy.gates import Answer
@@ -115,9 +117,16 @@ class Driver:
     def _measured(self, flight: Flight, at: datetime) -> Measurement:
         try:
             if self._source:
-                return self._source.measure(flight.rollout.scope, at)
-            after, dropped = flight.view.health.block, flight.dropped
-            return self._pool.measure(flight.exposure, at, after=after, dropped=dropped)
+                measured = self._source.measure(flight.rollout.scope, at)
+                doubt = why_impossible(measured)
+                return Measurement(at, at, error=doubt) if doubt else measured
+            return self._pool.measure(
+                flight.exposure,
+                at,
+                after=flight.view.health.block,
+                dropped=flight.dropped,
+                deadline=_deadline(flight),
+            )
         except Exception as error:  # noqa: BLE001 - a monitor's failure isn't the change's failure
             return Measurement(at, at, error=f"measuring raised {type(error).__name__}")
 
@@ -138,6 +147,12 @@ class Driver:
         if command.id not in flight.paged:
             flight.paged.add(command.id)
             telemetry.warn("a person is needed", rollout=flight.rollout.id, duty=command.duty)
+
+
+def _deadline(flight: Flight) -> float:
+    """Return after how many seconds a process that says nothing is taken for dead."""
+    plan = flight.rollout.plan
+    return max(plan.health.unfinished_after, TOLERANCE * plan.assess_every).total_seconds()
 
 
 def _next(flight: Flight, done: set[str]) -> Command | None:

@@ -15,7 +15,7 @@ from safedeploy.clocks import IDLE, POLL, Clock, SystemClock
 from safedeploy.contexts import Context
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag, Resolution, noted
-from safedeploy.guards import Guard
+from safedeploy.guards import Guard, met
 from safedeploy.tickers import Ticker
 
 if TYPE_CHECKING:  # what only a release needs is imported by the first one: see `_fleet`
@@ -88,14 +88,15 @@ class Engine:
 
         It works around sync code and around `await` alike.
         """
-        served = self._exposures.serve(flag, context)
-        return Guard(
-            served.resolution,
-            served.tally,
-            context.unit if served.tally else None,
-            canary=served.canary,
-            ignores=flag.ignores,
-        )
+        return Guard(self._exposures.serve(flag, context), context, flag)
+
+    def event(self, flag: FeatureFlag[Any], context: Context, name: str) -> None:
+        """Tell what happened to a context's unit outside of a guard: a crash, or a user's report.
+
+        Each unit counts once for each name. What no signal of the plan asks for isn't kept, and
+        what happened to those whom no rollout of the flag affects isn't, either. It never raises.
+        """
+        met(self._exposures.serve(flag, context), context, name)
 
     # Releasing
 

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias, TypeVar
 from safedeploy import projections
 from safedeploy.contexts import Context
 from safedeploy.flags import FeatureFlag
-from safedeploy.projections import Projection, Served
+from safedeploy.guards import Served
+from safedeploy.projections import Projection
 
 T = TypeVar("T")
 
@@ -35,9 +36,11 @@ class Exposures:
     def serve(self, flag: FeatureFlag[T], context: Context) -> Served[T]:
         """Return what a context is served. It takes no lock and never raises."""
         try:
-            known = self._table.get(flag.key)
-            if known and known[0] is flag:
-                return known[1](context)
+            table = self._table
+            if flag.key in table:
+                known, projection = table[flag.key]
+                if known is flag:
+                    return projection(context)
             return self._compile(flag)(context)
         except Exception as error:  # noqa: BLE001 - in application code, evaluating never raises
             return projections.failed(flag, error)

@@ -64,7 +64,7 @@ class Fleet:
         self._poll = poll
         self._changed = changed
         self._lock = threading.RLock()
-        self._tallies = Tallies(_name())
+        self._tallies = Tallies(_name(), clock.monotonic)
         self._roster = Roster(journal, observers, exposures, self._tallies)
         self._round = self._make_round()
 
@@ -176,7 +176,7 @@ class Fleet:
             if flight := self._roster.get(name):
                 return flight
             self._roster.catch_up()
-            if flight := self._roster.get(name) or self._roster.read(name):
+            if flight := self._roster.read(name):
                 return flight
             self._refuse_conflict(definition)
             at = self._exposures.after(definition.key, self._clock.now())
@@ -192,7 +192,7 @@ class Fleet:
         if unread := self._roster.unread.get(definition.key):
             mend = f"{unread} can't be read: upgrade this process, or give its journal the kinds"
             raise ReleaseRefusedError("subject", definition.key, mend)
-        if flight and not flight.is_saved:
+        if flight:
             flight.try_to_save()  # its end comes before the next one's begin, for everybody
         if flight and flight.is_busy:
             mend = f"wait until {flight.rollout.id} is over, or abort it"

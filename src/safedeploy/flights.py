@@ -9,8 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
-from safedeploy import telemetry
-from safedeploy.assessments import assess, is_worth_recording
+from safedeploy.assessments import assess, has_moved, is_worth_recording
 from safedeploy.clocks import Clock
 from safedeploy.errors import JournalConflictError
 from safedeploy.events import Applied, Assessed, Event, Unknown
@@ -18,6 +17,7 @@ from safedeploy.gates import Run
 from safedeploy.journals import Journal, Lease
 from safedeploy.rollouts import exposure, fold, following
 from safedeploy.states import Rollout
+from safedeploy.telemetry import Troubles
 from safedeploy.verdicts import Measurement, Verdict
 
 Adopted: TypeAlias = Callable[["Flight", "Sequence[tuple[Event, Rollout]]"], None]
@@ -43,7 +43,7 @@ class Flight:
         self.dropped = 0
         self._journal = journal
         self._adopted = adopted
-        self._is_failing = False
+        self._troubles = Troubles()
         self._unsaved: tuple[Event, ...] = ()
         self._seen: Assessed | None = None
         self._looked: tuple[datetime, float] | None = None
@@ -67,7 +67,7 @@ class Flight:
     @property
     def is_saved(self) -> bool:
         """Whether the journal has everything that was seen here."""
-        return not self._seen and not self._unsaved
+        return not self._seen and not any(isinstance(event, Assessed) for event in self._unsaved)
 
     def record(self, event: Event, *, lease: Lease | None = None) -> None:
         """Apply an event, and append it to the journal.
@@ -91,13 +91,14 @@ class Flight:
 
     def follow(self, version: int, event: Event) -> None:
         """Take over what somebody else appended, unless it is known already."""
-        if version > self._saved + 1 or (self._unsaved and version > self._saved):
+        if version <= self._saved:
+            return
+        if version > self._saved + 1 or self._unsaved or self._seen:
             self.reload()
-        elif version > self._saved:
-            self._saved, seen = version, self._seen
+        else:
+            self._saved = version
             self.is_readable &= not isinstance(event, Unknown)
             self._adopt(following(self.rollout, event), ())
-            self._keep(seen)
 
     def is_due(self, last: float, monotonic: float) -> bool:
         """Tell whether what should be done once an interval should be done again."""
@@ -146,30 +147,25 @@ class Flight:
 
     def try_to_save(self) -> None:
         """Append what wasn't saved yet, if that can be done now."""
-        try:
+        with self._troubles.told_once("saving", rollout=self.rollout.id):
             try:
                 self.save()
             except JournalConflictError:
                 self.reload()
                 self.save()
-        except Exception as error:  # noqa: BLE001 - whatever the journal raises, it is tried again
-            if not self._is_failing:
-                telemetry.warn("saving failed", rollout=self.rollout.id, error=type(error).__name__)
-            self._is_failing = True
-        else:
-            self._is_failing = False
 
     def reload(self) -> None:
         """Take over what somebody else appended, and apply on top what wasn't saved yet."""
         stream = self._journal.read(self.rollout.id)
         others, seen = tuple(stream[self._saved :]), self._seen
-        if self._unsaved and others[: len(self._unsaved)] == self._unsaved:
-            # An append that failed had appended all the same.
-            others, self._unsaved = others[len(self._unsaved) :], ()
+        while self._unsaved and others[:1] == self._unsaved[:1]:
+            # An append that failed had appended all the same. Should it be another process that
+            # appended the very same event in its place, that one will do: the state is the same.
+            others, self._unsaved = others[1:], self._unsaved[1:]
         if any(isinstance(event, Assessed | Applied) for event in others):
             # Somebody else has judged meanwhile, and what was merely seen here is to be seen anew.
-            self._unsaved = tuple(event for event in self._unsaved if not _is_a_look(event))
-            seen, self.dropped = None, self.dropped + 1
+            self.dropped += not self.is_saved
+            self._unsaved, seen = _without_looks(self._unsaved), None
         self._saved, self.is_readable = len(stream), _is_readable(stream)
         rollout = fold(stream)
         self._unsaved = tuple(_not_before(rollout.at, event) for event in self._unsaved)
@@ -178,9 +174,15 @@ class Flight:
         self._adopt(rollout, ())
         self._keep(seen)
 
+    def give_up(self) -> None:
+        """Forget what was merely seen here, and leave it to others to see it anew."""
+        if self._seen:
+            self._seen, self.view = None, self.rollout
+            self.dropped += 1
+
     def restart(self) -> None:
         """Forget what was merely seen, in a child process: that is the parent's to save."""
-        self._unsaved = tuple(event for event in self._unsaved if not _is_a_look(event))
+        self._unsaved = _without_looks(self._unsaved)
         self._seen, self._looked, self.view = None, None, self.rollout
 
     def _after(self, events: Sequence[Event]) -> list[tuple[Event, Rollout]]:
@@ -196,11 +198,10 @@ class Flight:
         """Return what was seen, unless the rollout would go on by it: that wasn't saved in time."""
         if not self._seen:
             return ()
-        after = following(self.rollout, self._seen).state
-        if (type(after), after.ring) == (type(self.rollout.state), self.rollout.state.ring):
-            return (self._seen,)
-        self.dropped += 1
-        return ()
+        if has_moved(self.rollout, following(self.rollout, self._seen)):
+            self.dropped += 1
+            return ()
+        return (self._seen,)
 
     def _adopt(self, after: Rollout, steps: Sequence[tuple[Event, Rollout]]) -> None:
         self.rollout = self.view = after
@@ -229,9 +230,13 @@ def _is_readable(stream: Sequence[Event]) -> bool:
     return not any(isinstance(event, Unknown) for event in stream)
 
 
-def _is_a_look(event: Event) -> bool:
-    """Tell whether an event only says how health looked, and stops nothing."""
-    return isinstance(event, Assessed) and event.evidence.verdict < Verdict.INVESTIGATE
+def _without_looks(events: Sequence[Event]) -> tuple[Event, ...]:
+    """Leave out what only says how health looked, and stops nothing."""
+    return tuple(
+        event
+        for event in events
+        if not isinstance(event, Assessed) or event.evidence.verdict >= Verdict.INVESTIGATE
+    )
 
 
 def _not_before(at: datetime, event: Event) -> Event:

@@ -12,13 +12,18 @@ from safedeploy import validators
 from safedeploy.audiences import checked_percent
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
+from safedeploy.forecasts import Forecast, RingForecast
 from safedeploy.gates import Check
 from safedeploy.health import HealthModel
 from safedeploy.rollbacks import RollbackPolicy
+from safedeploy.sights import Asked
 from safedeploy.signals import Criteria
-from safedeploy.validators import duration, real, several
+from safedeploy.spans import roomy
+from safedeploy.traffic import Traffic
+from safedeploy.validators import ADDED, duration, real, several
 
 _ZERO = timedelta(0)
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 def _holdback(percent: float) -> float:
@@ -34,6 +39,13 @@ def _patience(ring: Ring) -> timedelta:
     return max(10 * bake, timedelta(hours=1))
 
 
+def _baking(ring: Ring, seen: RingForecast) -> Ring:
+    bake = roomy(seen.needs or ring.bake)
+    least = ring.minimum_bake if ring.minimum_bake < ring.bake else bake
+    longer = attrs.evolve(ring, bake=bake, minimum_bake=least)
+    return attrs.evolve(longer, deadline=max(ring.deadline, _patience(longer)))
+
+
 def _checks(checks: Iterable[Check]) -> tuple[Check, ...]:
     return several(checks)
 
@@ -46,6 +58,8 @@ class Ring:
         name: unique in its plan.
         percent: the share of all contexts, 0 to 100; earlier rings stay in it.
         bake: how long the ring must be exposed, used and healthy before it is left.
+        minimum_bake: how long at least, where a signal that has a `margin` excludes that the change
+            is worse by it: strong evidence shortens the wait. The whole bake, unless given.
         gates: what must open before the ring begins.
         deadline: how long the ring may take before a person is named to look; unless given, ten
             times the bake, and an hour at least.
@@ -65,6 +79,21 @@ class Ring:
         kw_only=True,
         validator=duration,
     )
+    minimum_bake: timedelta = attrs.field(
+        default=attrs.Factory(lambda self: self.bake, takes_self=True),
+        kw_only=True,
+        validator=duration,
+        metadata=ADDED,
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.minimum_bake > self.bake:
+            mend = f"give a timedelta up to the bake, {self.bake}"
+            raise DefinitionError("minimum_bake", self.minimum_bake, mend)
+
+    def needed(self, *, excluded: bool) -> timedelta:
+        """Return how long the ring must bake, if the margin is excluded or not."""
+        return self.minimum_bake if excluded else self.bake
 
 
 def _rings(rings: Iterable[Ring]) -> tuple[Ring, ...]:
@@ -81,7 +110,8 @@ class Plan:
         on_issue: how to recover from a halt.
         before: checks that must open before the first ring.
         holdback: percent of contexts that stay on the stable version while the last ring bakes, so
-            that there is somebody to compare with; completion releases them.
+            that there is somebody to compare with; completion releases them. At 0, only signals
+            that need no baseline judge a ring of 100 %.
         must_see: how many times more failures must have been noticeable before a ring is left.
         power: the chance of having noticed them.
         alert_deadline: how long an alert about health may wait for a person before it halts.
@@ -112,6 +142,7 @@ class Plan:
         self._check_gates()
         self._check_numbers()
         self._check_noticing()
+        self._check_margin()
 
     @property
     def digest(self) -> str:
@@ -132,10 +163,65 @@ class Plan:
         return Criteria(
             at=at,
             share=self.exposed(number) / 100,
-            alpha=self.health.share_of_alpha,
+            alpha=self.health.alpha,
             must_see=self.must_see,
             power=self.power,
             quiet=max(ring.bake / 10, 3 * self.assess_every),
+        )
+
+    def explain(self, traffic: Traffic) -> Forecast:
+        """Forecast what each ring can see, how long it takes, and what harm that lets happen.
+
+        Args:
+            traffic: what the change will meet.
+        """
+        rings: list[RingForecast] = []
+        for number in range(len(self.rings)):
+            begins = rings[-1].over if rings else _ZERO
+            rings.append(self._foresee(number, begins, traffic))
+        return Forecast(
+            traffic=traffic,
+            must_see=self.must_see,
+            power=self.power,
+            false_halt=self.health.alpha if any(it.halts for it in self.health.judges) else 0.0,
+            rings=tuple(rings),
+        )
+
+    def mended(self, traffic: Traffic) -> Plan:
+        """Return the plan with bakes long enough to see what must be seen.
+
+        Args:
+            traffic: what the change will meet.
+
+        Raises:
+            DefinitionError: no bake is long enough.
+        """
+        rings = (
+            ring if seen.sees_enough else _baking(ring, seen)
+            for ring, seen in zip(self.rings, self.explain(traffic).rings, strict=True)
+        )
+        plan = attrs.evolve(self, rings=tuple(rings))
+        plan.explain(traffic).check()
+        return plan
+
+    def _foresee(self, number: int, begins: timedelta | None, traffic: Traffic) -> RingForecast:
+        ring, is_last = self.rings[number], number + 1 == len(self.rings)
+        criteria = self.criteria(number, _ANY_TIME)
+        asked = (
+            Asked(judge.signal.name, judge.signal, judge.criteria(criteria), traffic)
+            for judge in self.health.judges
+            if not judge.policy.shadow
+        )
+        return RingForecast(
+            name=ring.name,
+            percent=ring.percent,
+            bake=ring.bake,
+            share=criteria.share,
+            roof=1 - self.holdback / 100 if is_last else self.exposed(number + 1) / 100,
+            begins=begins,
+            every=self.assess_every,
+            traffic=traffic,
+            asked=tuple(asked),
         )
 
     def _check_rings(self) -> None:
@@ -146,10 +232,12 @@ class Plan:
             raise DefinitionError("rings", names, "give each ring a name of its own")
         if percents != sorted(percents):
             raise DefinitionError("percent", percents, "let no ring be smaller than the one before")
-        for number in range(len(percents)):
-            if not 0 < self.exposed(number) < 100:
-                mend = "let each ring reach somebody, and a holdback leave somebody to compare with"
-                raise DefinitionError("percent", self.exposed(number), mend)
+        for exposed in map(self.exposed, range(len(percents))):
+            if exposed <= 0:
+                raise DefinitionError("percent", exposed, "let each ring reach somebody")
+            if exposed >= 100 and not self.health.is_absolute:
+                mend = "hold somebody back to compare with, or add a signal that compares nobody,"
+                raise DefinitionError("percent", exposed, f"{mend} such as Objective(0.999)")
 
     def _check_gates(self) -> None:
         for number in range(len(self.rings)):
@@ -167,10 +255,16 @@ class Plan:
         if not self.assess_every:
             raise DefinitionError("assess_every", self.assess_every, "give a timedelta above zero")
 
+    def _check_margin(self) -> None:
+        for ring in self.rings:
+            if ring.minimum_bake < ring.bake and not self.health.has_margin:
+                mend = "give a signal a margin to exclude, such as ErrorRate(margin=1.5)"
+                raise DefinitionError("minimum_bake", ring.minimum_bake, mend)
+
     def _check_noticing(self) -> None:
-        at = datetime.min.replace(tzinfo=UTC)
-        every_ring = [self.criteria(number, at) for number in range(len(self.rings))]
-        for signal in self.health.signals:
-            if not all(signal.can_notice(criteria) for criteria in every_ring):
-                mend = f"raise must_see above what {signal.name!r} tolerates"
+        every_ring = [self.criteria(number, _ANY_TIME) for number in range(len(self.rings))]
+        for judge in self.health.judges:
+            asked = (each for each in every_ring if each.share < 1 or judge.is_absolute)
+            if not all(map(judge.signal.can_notice, map(judge.criteria, asked))):
+                mend = f"raise must_see above what {judge.signal.name!r} tolerates"
                 raise DefinitionError("must_see", self.must_see, mend)

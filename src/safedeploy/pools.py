@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import reduce
+from typing import TypeAlias
 
-import attrs
-
-from safedeploy.blocks import Block, Part
+from safedeploy.blocks import Block
+from safedeploy.censuses import Census
 from safedeploy.journals import Journal
-from safedeploy.metrics import CAPACITY, Tallies
+from safedeploy.metrics import Tallies
+from safedeploy.telemetry import Troubles
 from safedeploy.verdicts import Counts, Measurement
+
+Pair: TypeAlias = tuple[Counts, Counts]
+
+_NOBODY: Pair = (Counts(), Counts())
 
 
 class Pool:
@@ -30,14 +36,21 @@ class Pool:
         self._lent: dict[str, tuple[int, list[Block]]] = {}
         self._judged: dict[str, set[int]] = {}
         self._censuses: dict[str, Census] = {}
+        self._silent: dict[str, dict[str, tuple[int, float]]] = {}
+        self._troubles = Troubles()
 
-    def post(self, rollout: str, at: datetime) -> None:
+    def post(self, rollout: str, at: datetime, *, last: bool = False) -> None:
         """Post what was tallied of a rollout since last time.
+
+        Args:
+            rollout: its id.
+            at: now.
+            last: whether this process leaves.
 
         Raises:
             Exception: whatever the journal raises; what couldn't be posted waits.
         """
-        if block := self._tallies.take(rollout, at):
+        if block := self._tallies.take(rollout, at, last=last):
             self._waiting[block.exposure] = _few([*self._waiting.get(block.exposure, []), block])
         for exposure, blocks in list(self._waiting.items()):
             while blocks:
@@ -60,7 +73,9 @@ class Pool:
         if saved or lent_at != dropped:
             self._lent.pop(exposure, None)
 
-    def measure(self, exposure: str, at: datetime, *, after: int, dropped: int = 0) -> Measurement:
+    def measure(
+        self, exposure: str, at: datetime, *, after: int, dropped: int = 0, deadline: float = 60.0
+    ) -> Measurement:
         """Return what was posted of an exposure past the last block that was judged.
 
         What this process couldn't post is in it as well, and is posted only if what comes of
@@ -71,30 +86,35 @@ class Pool:
             at: now.
             after: the number of the last block that was judged.
             dropped: how often what was judged here was given up.
+            deadline: after how many seconds of silence a process is taken for dead.
 
         Raises:
             Exception: whatever the journal raises, if there isn't anything else to measure.
         """
         own = self._waiting.pop(exposure, [])
-        census = self._censuses.get(exposure) or Census()
         try:
             census, posted = self._read(exposure, after)
         except Exception:
             if not own:
                 raise
-            posted = []
-        self._censuses = {**self._censuses, exposure: census}
-        since, seen, canary, baseline = at, None, Counts(), Counts()
+            census, posted = self._censuses.get(exposure, Census()), []
+        self._censuses[exposure] = census
+        since, seen, strata = at, None, {"": _NOBODY}
         for number, block in (*posted, *self._unposted(own, posted)):
             counts = census.count(block, number)
-            if self._is_known(block):
-                continue
-            canary, baseline = canary + counts[0], baseline + counts[1]
-            since, seen = min(since, block.since), min(at, max(block.until, seen or block.until))
+            if not self._is_known(block):
+                strata |= {name: _sum(strata.get(name, _NOBODY), counts[name]) for name in counts}
+                since, seen = min(since, block.since), max(block.until, seen or block.until)
         if own:
             self._judged.setdefault(exposure, set()).update(block.sequence for block in own)
             self._lent[exposure] = (dropped, _few([*self._lent.get(exposure, (0, []))[1], *own]))
-        return Measurement(since, at, canary, baseline, block=max(after, census.number), seen=seen)
+        with self._troubles.told_once("telling which process died"):
+            self._bury(exposure, at, deadline)
+        return _measured(since, at, strata, seen, max(after, census.number))
+
+    def lends(self, exposure: str) -> bool:
+        """Tell whether something was judged here that was never posted."""
+        return exposure in self._lent
 
     def compact(self, exposure: str, upto: int) -> None:
         """Keep, of the blocks that a recorded assessment holds, only whom they saw."""
@@ -108,18 +128,36 @@ class Pool:
         self._censuses = {key: known for key, known in self._censuses.items() if key in exposures}
         self._judged = {key: known for key, known in self._judged.items() if key in exposures}
         self._lent = {key: lent for key, lent in self._lent.items() if key in exposures}
+        self._silent = {key: known for key, known in self._silent.items() if key in exposures}
         self._journal.retain(exposures)
 
     def _read(self, exposure: str, after: int) -> tuple[Census, list[tuple[int, Block]]]:
         census = self._censuses.get(exposure)
-        if census is None or census.number != after:
-            # Another process has judged meanwhile, or what this one judged wasn't recorded.
-            census = Census()
-            for number, block in self._journal.posted(exposure):
-                if number <= after:
-                    census.count(block, number)
-            census.number = after
-        return census, list(self._journal.posted(exposure, after=after))
+        if census and census.number == after:
+            return census, list(self._journal.posted(exposure, after=after))
+        # Another process has judged meanwhile, or what this one judged wasn't recorded.
+        census, posted = Census(), self._journal.posted(exposure)
+        for number, block in posted:
+            if number <= after:
+                census.count(block, number)
+        census.number = after
+        return census, [each for each in posted if each[0] > after]
+
+    def _bury(self, exposure: str, at: datetime, deadline: float) -> None:
+        """Post, for processes that were silent for too long, that the calls that they had hang.
+
+        Once, whoever does it, and judged as any block. Who only was slow is heard again: its calls
+        count as unfinished all the same, and how they ended counts, too.
+        """
+        census, now = self._censuses[exposure], self._tallies.clock()
+        known, silent = self._silent.get(exposure, {}), dict[str, tuple[int, float]]()
+        for process, sequence in census.lasting():
+            if process != self._tallies.process:
+                last = known.get(process, (0, now))
+                silent[process] = last if last[0] == sequence else (sequence, now)
+                if now - silent[process][1] > deadline:
+                    self._journal.post(census.lost(exposure, process, at))
+        self._silent[exposure] = silent
 
     def _unposted(
         self, own: list[Block], posted: list[tuple[int, Block]]
@@ -135,95 +173,22 @@ class Pool:
         return not block.process or (is_own and block.sequence in judged)
 
 
-class Census:
-    """Remember who has failed and who was seen, so that each counts once in all processes.
-
-    Memory is bounded as a tally's is: past `CAPACITY`, by the bits of the hashes.
-
-    Attributes:
-        number: the number of the last block that was counted.
-        blocks: how many were, since they were last put into one.
-    """
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.blocks = 0
-        self._failed, self._known = Sample(), Sample()
-
-    def count(self, block: Block, number: int) -> tuple[Counts, Counts]:
-        """Return what canary and baseline did in a block that no earlier block says."""
-        self.number = max(self.number, number)
-        self.blocks += 1
-        if not block.process:
-            self._remember(block)
-            return Counts(), Counts()
-        counts = self._counts(block.canary), self._counts(block.baseline)
-        # Only now, so that both arms of a block are sampled by the same bits.
-        self._failed.thin()
-        self._known.thin()
-        return counts
-
-    def summary(self, exposure: str, number: int) -> Block:
-        """Return a block that remembers whom all blocks so far saw, and counts nothing.
-
-        It is no process's. In the place of how many units there are, it says their samples' masks.
-        """
-        at = datetime.min.replace(tzinfo=UTC)
-        failed = Part(units=self._failed.mask, failing=frozenset(self._failed.units))
-        known = Part(units=self._known.mask, fresh=frozenset(self._known.units))
-        return Block(exposure, "", number, at, at, failed, known)
-
-    def _remember(self, summary: Block) -> None:
-        failed, known = summary.canary, summary.baseline
-        self._failed.mask |= failed.units
-        self._known.mask |= known.units
-        for sample, units in ((self._failed, failed.failing), (self._known, known.fresh)):
-            sample.add(units)
-            sample.thin()
-
-    def _counts(self, part: Part) -> Counts:
-        failing = self._failed.add(part.failing)
-        # Whoever failed elsewhere before isn't among those who could still fail.
-        active = (part.units - len(part.failing)) // (self._failed.mask + 1) + failing
-        return Counts(part.exposures, active, failing, self._known.add(part.fresh))
-
-
-class Sample:
-    """Hold distinct units; once it is thinned past `CAPACITY`, every other one.
-
-    Attributes:
-        units: their hashes.
-        mask: the bits that are zero in all of them.
-    """
-
-    def __init__(self) -> None:
-        self.units: set[int] = set()
-        self.mask = 0
-
-    def add(self, units: Collection[int]) -> int:
-        """Add units, and return how many are new and in the sample."""
-        new = {unit for unit in units if not unit & self.mask} - self.units
-        self.units |= new
-        return len(new)
-
-    def thin(self) -> None:
-        """Drop every other unit until there are few enough."""
-        while len(self.units) > CAPACITY:
-            self.mask = self.mask << 1 | 1
-            self.units = {unit for unit in self.units if not unit & self.mask}
-
-
 def _few(blocks: list[Block]) -> list[Block]:
     """Return two blocks at most: the first as it is, as it may have been posted, and the others."""
     while len(blocks) > 2:
-        blocks = [*blocks[:-2], _merged(blocks[-2], blocks[-1])]
+        blocks = [*blocks[:-2], blocks[-2].then(blocks[-1])]
     return blocks
 
 
-def _merged(one: Block, following: Block) -> Block:
-    return attrs.evolve(
-        one,
-        until=following.until,
-        canary=one.canary + following.canary,
-        baseline=one.baseline + following.baseline,
-    )
+def _sum(one: Pair, other: Pair) -> Pair:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _measured(
+    since: datetime, at: datetime, strata: Mapping[str, Pair], seen: datetime | None, block: int
+) -> Measurement:
+    """Return a measurement of both arms; in strata, if there are any."""
+    canary, baseline = reduce(_sum, strata.values())
+    told: Mapping[str, Pair] = strata if len(strata) > 1 else {}
+    seen = seen and min(at, seen)
+    return Measurement(since, at, canary, baseline, block=block, seen=seen, strata=told)

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
-from safedeploy.audiences import Exposure, Percentage
+from safedeploy.audiences import Exposure, Percentage, Predicate
 from safedeploy.contexts import Context
 from safedeploy.flags import FeatureFlag, Resolution
-from safedeploy.metrics import Tally
+from safedeploy.guards import Served
+from safedeploy.tallies import Tally
 
 T = TypeVar("T")
-
-
-@attrs.frozen
-class Served(Generic[T]):
-    """Hold what a context is served.
-
-    Attributes:
-        resolution: the answer.
-        value: its value.
-        tally: where outcomes are recorded; None where the context isn't affected by a rollout.
-        canary: whether the rollout has reached the context.
-    """
-
-    resolution: Resolution[T]
-    value: T
-    tally: Tally | None = None
-    canary: bool = False
-
 
 Projection: TypeAlias = Callable[[Context], Served[Any]]
 
@@ -67,14 +50,34 @@ def released(
             return (_served(old), _served(old))
         old = attrs.evolve(old, rollout=rollout)
         new = attrs.evolve(new, rollout=rollout, ring=ring)
-        return (_served(old, tally, canary=False), _served(new, tally, canary=True))
+        baseline = Served(old, old.value, tally, tally.baseline)
+        return (baseline, Served(new, new.value, tally, tally.canary))
 
     table = tuple(
         tuple(pair(old, new) for old in stable.resolutions) for new in definition.resolutions
     )
     is_reached = Percentage(exposure.percent).predicate(exposure.salt)
+    if (stable.rules, stable.enabled) == (definition.rules, definition.enabled):
+        return _of_pairs(stable, tuple(row[n] for n, row in enumerate(table)), is_reached)
     index_of_new, index_of_old = definition.index, stable.index
     return lambda context: table[index_of_new(context)][index_of_old(context)][is_reached(context)]
+
+
+def _of_pairs(
+    flag: FeatureFlag[Any],
+    pairs: tuple[tuple[Served[Any], Served[Any]], ...],
+    is_reached: Predicate,
+) -> Projection:
+    """Return the function of a flag whose rules stay: whom they match is asked once, not twice."""
+    if len(pairs) == 1:
+        [pair] = pairs
+        return lambda context: pair[is_reached(context)]
+    if len(pairs) == 2:
+        # Nearly every flag has one rule, and these functions are called for every request.
+        matches, (some, others) = flag.rules[0].when.predicate(flag.key), pairs
+        return lambda context: (some if matches(context) else others)[is_reached(context)]
+    index = flag.index
+    return lambda context: pairs[index(context)][is_reached(context)]
 
 
 def failed(flag: FeatureFlag[T], error: Exception) -> Served[T]:
@@ -87,7 +90,5 @@ def _agree(old: Resolution[Any], new: Resolution[Any]) -> bool:
     return same and old.variant == new.variant
 
 
-def _served(
-    resolution: Resolution[T], tally: Tally | None = None, *, canary: bool = False
-) -> Served[T]:
-    return Served(resolution, resolution.value, tally, canary)
+def _served(resolution: Resolution[T]) -> Served[T]:
+    return Served(resolution, resolution.value)

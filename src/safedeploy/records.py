@@ -6,7 +6,8 @@ A record is one line of strict JSON. Its rules don't change, so every record sta
   is an object that names its kind under "$".
 - An attrs value has its fields beside that, those that it is made from and compared by:
   `{"$":"Applied","at":...,"ring":"canary","epoch":1}`. What only one process can know (a check's
-  callable, say) isn't kept.
+  callable, say) isn't kept. A field that was added later is left out while it has its default, so
+  that earlier versions read what doesn't need it.
 - Other values are under "is": a `time` in ISO 8601, in UTC unless it has no zone; a `duration` in
   whole microseconds; a member of an enum by name; a `float` that isn't finite; the items of a
   `list`, `set` or `frozenset`; the pairs of a `dict`, or of a `mapping` that can't be changed.
@@ -29,32 +30,16 @@ from typing import Any, TypeAlias, cast, get_args
 
 import attrs
 
-from safedeploy import audiences, events, flags, gates, plans, rollbacks, verdicts
-from safedeploy.blocks import Block, Part
-from safedeploy.changes import Change, ChangeKind
+from safedeploy.blocks import Block
+from safedeploy.digests import is_default
 from safedeploy.errors import DefinitionError, JournalInvalidError
 from safedeploy.events import Event, Unknown
 from safedeploy.health import HealthModel
-from safedeploy.signals import ErrorRate, Health, Usage
-from safedeploy.statistics import LabelTest
+from safedeploy.kinds import KINDS
 
 Writer: TypeAlias = Callable[[Any], str]
 Reader: TypeAlias = Callable[[dict[str, Any]], object]
 
-# Everything of this library that a record can hold.
-_KINDS: tuple[tuple[type[Any], ...], ...] = (
-    (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
-    (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
-    (events.Killed,),
-    (Block, Part, Change, ChangeKind),
-    (plans.Plan, plans.Ring),
-    (gates.Check, gates.Answer, rollbacks.RollbackPolicy, rollbacks.RollBack),
-    (HealthModel, ErrorRate, Usage, Health, LabelTest),
-    (verdicts.Verdict, verdicts.Scope, verdicts.Counts, verdicts.Finding, verdicts.Evidence),
-    (flags.FeatureFlag, flags.Rule),
-    (audiences.Everyone, audiences.Percentage, audiences.Group, audiences.Comparison),
-    (audiences.AllOf, audiences.AnyOf, audiences.Not),
-)
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
 _SCALARS = frozenset({NoneType, bool, int, str, float})
 _INFINITE = MappingProxyType({"nan": math.nan, "inf": math.inf, "-inf": -math.inf})
@@ -80,7 +65,7 @@ class Codec:
         self._writers = _Writers()
         self._readers: dict[str, Reader] = {}
         self._know_values()
-        for row in _KINDS:
+        for row in KINDS:
             for kind in row:
                 self._know_kind(kind)
         for kind in kinds:
@@ -163,13 +148,19 @@ class Codec:
 
     def _fields_writer(self, kind: type[Any]) -> Writer:
         writers, begin = self._writers, f'{{"$":{_quoted(kind.__qualname__)}'
-        fields = [(name, f",{_quoted(name)}:") for name in _kept(kind)]
+        kept = [each for each in attrs.fields(kind) if each.name in _kept(kind)]
+        fields = [(f.name, f",{_quoted(f.name)}:") for f in kept if "added" not in f.metadata]
+        added = [each for each in kept if "added" in each.metadata]
 
         def write(value: object) -> str:
             text = begin
             for name, lead in fields:
                 part = getattr(value, name)
                 text += lead + writers[type(part)](part)
+            for field in added:
+                if not is_default(field, value):
+                    part = getattr(value, field.name)
+                    text += f",{_quoted(field.name)}:{writers[type(part)](part)}"
             return text + "}"
 
         return write

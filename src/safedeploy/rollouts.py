@@ -157,7 +157,7 @@ def _baked(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Ro
     baked = state.baked + max(timedelta(0), min(event.baked, event.at - state.seen))
     healthy = verdict <= Verdict.INCONCLUSIVE
     shown = verdict is Verdict.PASS and event.evidence.canary.exposures > 0
-    if shown and baked >= rollout.ring.bake:
+    if shown and baked >= rollout.ring.needed(excluded=event.evidence.excludes_margin):
         return _leave(rollout, event.at)
     return _to(rollout, attrs.evolve(state, seen=event.at, baked=baked, healthy=healthy))
 

@@ -9,6 +9,7 @@ from functools import partial
 import attrs
 
 from safedeploy import events, projections, telemetry
+from safedeploy.arms import Asked
 from safedeploy.changes import ChangeKind
 from safedeploy.clocks import Clock
 from safedeploy.errors import JournalConflictError, RolloutNotFoundError
@@ -19,7 +20,7 @@ from safedeploy.journals import Entry, Journal
 from safedeploy.metrics import Tallies
 from safedeploy.rollouts import exposure, stream
 from safedeploy.states import Completed, Rollout
-from safedeploy.telemetry import Observer
+from safedeploy.telemetry import Observer, Troubles
 
 KILLS = "kills/"
 """What the names of the streams of kills begin with; the flag's key follows."""
@@ -56,8 +57,9 @@ class Roster:
         self._present: dict[str, Flight] = {}
         self._mark: Hashable = None
         self._is_half_done = False
-        self._is_failing = False
+        self._troubles = Troubles()
         self._kills: list[events.Killed] = []
+        self._tried: Entry | None = None
         self.unread: dict[str, str] = {}
         self.position = 0
         self._open()
@@ -84,7 +86,9 @@ class Roster:
         return self._flights.get(name)
 
     def read(self, name: str) -> Flight | None:
-        """Return a flight as the journal has it; None where it has none that could be read."""
+        """Return a flight, of those in the journal as well; None where there is none to be read."""
+        if flight := self.get(name):
+            return flight
         recorded = self._journal.read(name)
         if not recorded or not isinstance(recorded[0], events.Started):
             return None
@@ -96,14 +100,14 @@ class Roster:
         Raises:
             RolloutNotFoundError: there is none.
         """
-        if flight := self.get(name) or self.read(name):
+        if flight := self.read(name):
             return flight
         raise RolloutNotFoundError("rollout", name, f"choose one of {list(self._flights)}")
 
     def all(self) -> Iterator[Rollout]:
         """Go through all rollouts, oldest first, those in the journal as well."""
         for name in self._journal.streams():
-            if flight := self.get(name) or self.read(name):
+            if flight := self.read(name):
                 yield flight.view
 
     def catch_up(self) -> None:
@@ -143,15 +147,11 @@ class Roster:
 
     def save_kills(self, clock: Clock) -> None:
         """Append the kills that aren't in the journal yet, if that can be done now."""
-        try:
+        with self._troubles.told_once("saving a kill"):
             while self._kills:
-                self._save(self._kills[0], clock)
-        except Exception as error:  # noqa: BLE001 - whatever the journal raises, it is tried again
-            if not self._is_failing:
-                telemetry.warn("saving a kill failed", error=type(error).__name__)
-            self._is_failing = True
-        else:
-            self._is_failing = False
+                self.catch_up()
+                if self._kills:  # still: the last try may have failed and got through
+                    self._save(self._kills[0], clock)
 
     def restart(self) -> None:
         """Start anew in a child process: whatever another thread was doing here is half done."""
@@ -160,6 +160,7 @@ class Roster:
         for killed in self._kills:
             self._exposures.killed(killed.flag)
         self._kills.clear()
+        self._tried = None
         self._is_half_done = True
 
     def _halt(self, killed: events.Killed, clock: Clock) -> None:
@@ -168,16 +169,20 @@ class Roster:
             flight.record(events.Aborted(flight.now(clock), killed.by, killed.reason))
 
     def _save(self, killed: events.Killed, clock: Clock) -> None:
-        self.catch_up()
         self._halt(killed, clock)  # another process may have begun one meanwhile
-        self.catch_up()
         name = f"{KILLS}{killed.flag}"
         # A kill comes after all that is in the journal, whatever the clocks say.
         killed = attrs.evolve(killed, at=self._exposures.after(killed.flag, killed.at))
         known = len(self._journal.read(name))
+        self._tried = Entry(self.position + 1, name, known + 1, killed)
         with suppress(JournalConflictError):  # somebody was faster: look what, and try again
             self._journal.append(name, [killed], expected=known, seen=self.position)
-            del self._kills[0]
+            self._saved()
+
+    def _saved(self) -> None:
+        """Take note that the first kill that waited is in the journal."""
+        self._tried, killed = None, self._kills.pop(0)
+        if all(killed.flag != other.flag for other in self._kills):
             self._exposures.killed(killed.flag)
 
     def _open(self) -> None:
@@ -212,6 +217,9 @@ class Roster:
             self._begun(entry)
         elif isinstance(event, events.Killed):
             self._exposures.settle(event.flag, event.at, None)
+            if entry == self._tried:
+                # An append that failed had appended all the same: what comes next comes after it.
+                self._saved()
         self.position = entry.position
 
     def _begun(self, entry: Entry) -> None:
@@ -250,11 +258,12 @@ class Roster:
             self._tallies.close(rollout.id)
             detail = f"withdrawn: {rollout.id}" if rollout.is_withdrawn else ""
             return partial(projections.settled, detail=detail)
+        asked = Asked.by(rollout.plan.health, rollout.change.subject, reached.percent)
         return partial(
             projections.released,
             definition=rollout.definition,
             exposure=reached,
-            tally=self._tallies.open(rollout.id, flight.exposure, rollout.exposed_at),
+            tally=self._tallies.open(rollout.id, flight.exposure, rollout.exposed_at, asked),
             rollout=rollout.id,
             ring=rollout.scope.ring,
         )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 
 from safedeploy import telemetry
 from safedeploy.clocks import IDLE, Clock
@@ -16,6 +14,7 @@ from safedeploy.leases import Tenure
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.pools import Pool
 from safedeploy.rosters import Roster
+from safedeploy.telemetry import Troubles
 
 
 class Round:
@@ -49,7 +48,7 @@ class Round:
         self._going = threading.Lock()
         self._token = 0
         self._exposed: set[str] | None = None
-        self._troubles: set[str] = set()
+        self._troubles = Troubles()
         self._left_alone: set[str] = set()
 
     def go(self) -> timedelta:
@@ -67,33 +66,42 @@ class Round:
         with self._going:
             self._save()
             for flight in self._roster.busy():
-                at = flight.now(self._clock)
-                self._try("posting", partial(self._pool.post, flight.rollout.id, at))
-            self._try("giving the lease back", self._tenure.give_back)
+                if self._pool.lends(flight.exposure):
+                    with self._lock:
+                        flight.give_up()
+                self._post(flight, last=True)
+            self._give_back()
 
     def _go(self) -> None:
         # The lock is let go between steps, so that a person's halt waits for one of them at most.
-        self._try("reading the journal", self._catch_up)
+        self._catch_up()
         self._save()
         busy = self._roster.busy()
         for flight in busy:
-            self._try("posting", partial(self._post, flight))
+            if flight.is_due(flight.posted, self._clock.monotonic()):
+                self._post(flight)
         if any(flight.is_readable for flight in busy):
-            self._try("asking for the lease", self._tenure.renew)
+            with self._troubles.told_once("asking for the lease"):
+                self._tenure.renew()
         elif busy:
-            self._try("giving the lease back", self._tenure.give_back)
+            self._give_back()
         self._leave_alone([flight for flight in busy if not flight.is_readable])
         lease = self._tenure.lease
         if lease and lease.token != self._token:
             # Whoever drove before may have gone on since this process has last looked.
-            self._try("reading the journal", partial(self._catch_up, lease.token))
+            self._catch_up(lease.token)
         if lease and lease.token == self._token:
             self._drive(lease)
 
     def _catch_up(self, token: int = 0) -> None:
-        with self._lock:
-            self._roster.catch_up()
-        self._token = token or self._token
+        with self._troubles.told_once("reading the journal"):
+            with self._lock:
+                self._roster.catch_up()
+            self._token = token or self._token
+
+    def _give_back(self) -> None:
+        with self._troubles.told_once("giving the lease back"):
+            self._tenure.give_back()
 
     def _leave_alone(self, flights: list[Flight]) -> None:
         for flight in flights:
@@ -115,7 +123,8 @@ class Round:
                 self._driver.drive(flight, lease)
         exposed = {flight.exposure for flight in self._roster.busy()}
         if exposed != self._exposed and self._roster.reads_all:
-            self._try("dropping blocks", partial(self._retain, exposed, lease))
+            with self._troubles.told_once("dropping blocks"):
+                self._retain(exposed, lease)
 
     def _retain(self, exposed: set[str], lease: Lease) -> None:
         self._tenure.renew()  # a slow check may have cost the lease, and others may be ahead by now
@@ -123,20 +132,8 @@ class Round:
             self._pool.retain(exposed)
             self._exposed = exposed
 
-    def _post(self, flight: Flight) -> None:
-        monotonic = self._clock.monotonic()
-        if flight.is_due(flight.posted, monotonic):
-            flight.posted = monotonic
+    def _post(self, flight: Flight, *, last: bool = False) -> None:
+        flight.posted = self._clock.monotonic()
+        with self._troubles.told_once("posting"):
             self._pool.reclaim(flight.exposure, dropped=flight.dropped, saved=flight.is_saved)
-            self._pool.post(flight.rollout.id, flight.now(self._clock))
-
-    def _try(self, what: str, step: Callable[[], object]) -> None:
-        """Do what may fail because of the journal; say so once, until it goes well again."""
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001 - whatever the journal raises, it is tried again
-            if what not in self._troubles:
-                self._troubles.add(what)
-                telemetry.warn(f"{what} failed", error=type(error).__name__)
-        else:
-            self._troubles.discard(what)
+            self._pool.post(flight.rollout.id, flight.now(self._clock), last=last)

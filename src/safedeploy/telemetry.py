@@ -8,7 +8,8 @@ used: an application that observes nothing doesn't wait for them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from safedeploy.events import Event
@@ -54,6 +55,30 @@ def warn(what: str, **facts: str) -> None:
         # Its own default prints to stdout, which belongs to the application.
         logger = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
     logger.warning(what, **facts)
+
+
+class Troubles:
+    """Carry on in spite of what fails, and say so once, until it goes well again."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    @contextmanager
+    def told_once(self, what: str, **facts: str) -> Generator[None]:
+        """Log what the block raises instead of passing it on: once, until the block succeeds again.
+
+        Args:
+            what: what the block does; it is told apart from others by that.
+            facts: what else a person should know.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever is raised, it is tried again
+            if what not in self._told:
+                self._told.add(what)
+                warn(f"{what} failed", **facts, error=type(error).__name__)
+        else:
+            self._told.discard(what)
 
 
 def metrics() -> Observer:

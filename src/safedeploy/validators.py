@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -13,6 +14,15 @@ from safedeploy.errors import DefinitionError
 T = TypeVar("T")
 
 Validator: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+ADDED: Mapping[str, bool] = MappingProxyType({"added": True})
+"""Metadata of a field that its kind gained after records of the kind were first kept.
+
+A record leaves such a field out while it has its default, so that earlier versions can read it.
+"""
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""An empty mapping that can't be changed: fields may have it as their default."""
 
 
 def text(_: object, field: attrs.Attribute[str], value: object) -> None:
@@ -32,6 +42,13 @@ def real(value: float) -> float:
     return float(value) if type(value) is int else value
 
 
+def frozen(given: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Convert a mapping to one that can't be changed; leave anything else alone."""
+    if isinstance(given, Mapping):
+        return MappingProxyType(dict(given)) if given else NOTHING
+    return given
+
+
 def several(given: Iterable[T]) -> tuple[T, ...]:
     """Convert any iterable to a tuple; leave anything else alone, for a validator to refuse."""
     return tuple(given) if isinstance(given, Iterable) else given
@@ -40,10 +57,11 @@ def several(given: Iterable[T]) -> tuple[T, ...]:
 def a(*kinds: type) -> Validator:
     """Return a validator that refuses what is of no such kind."""
     names = " or ".join(kind.__name__ for kind in kinds)
-    mend = f"give {'an' if names[0] in 'AEIOU' else 'a'} {names}"
+    mend = f"give {'an' if names[0].upper() in 'AEIOU' else 'a'} {names}"
 
     def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, kinds):
+        # To Python a truth value is a number.
+        if not isinstance(value, kinds) or (isinstance(value, bool) and {*kinds} <= {int, float}):
             raise DefinitionError(field.name, value, mend)
 
     return check

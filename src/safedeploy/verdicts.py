@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from datetime import datetime
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 import attrs
+
+from safedeploy.validators import ADDED, NOTHING, frozen
+
+K = TypeVar("K")
 
 
 class Verdict(enum.IntEnum):
@@ -48,6 +54,15 @@ class Scope:
     epoch: int
 
 
+class Against(enum.Enum):
+    """Name what the canary is compared with."""
+
+    REST = "those whom the change hasn't reached yet, at the same time"
+    HOLDBACK = "the holdback, at the same time"
+    PREVIOUS = "the previous version, at the same time"
+    BEFORE = "the time before the change"
+
+
 @attrs.frozen
 class Counts:
     """Count what one arm did.
@@ -57,21 +72,53 @@ class Counts:
         units: distinct targeting keys active that hadn't failed before in this exposure.
         failures: those of `units` that failed (for the first time).
         fresh: those of `units` not seen before in this exposure.
+        unfinished: those of `units` with a call that didn't end in time, and that haven't failed.
+        events: units that met a named event for the first time in this exposure, by its name.
+        slowest: how the slowest call so far of each active unit moved: units, by the latency
+            bucket (see `latencies`) before and after; 0 where it had none before.
+        values: the latest values of the host's own metrics, by name.
     """
 
     exposures: int = 0
     units: int = 0
     failures: int = 0
     fresh: int = 0
+    unfinished: int = attrs.field(default=0, metadata=ADDED)
+    events: Mapping[str, int] = attrs.field(
+        default=NOTHING, converter=frozen, hash=False, metadata=ADDED
+    )
+    slowest: Mapping[tuple[int, int], int] = attrs.field(
+        default=NOTHING, converter=frozen, hash=False, metadata=ADDED
+    )
+    values: Mapping[str, float] = attrs.field(
+        default=NOTHING, converter=frozen, hash=False, metadata=ADDED
+    )
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether nothing is below zero or infinite, and no more failed than could."""
+        counted = (self.exposures, self.units, self.failures, self.fresh, self.unfinished)
+        numbers = (*counted, *self.events.values(), *self.slowest.values())
+        return all(0 <= number < math.inf for number in numbers) and self.failures <= self.units
 
     def __add__(self, other: Counts) -> Counts:
-        """Add up two blocks of one arm."""
+        """Add up two blocks of one arm; of values, the later ones stay."""
         return Counts(
             self.exposures + other.exposures,
             self.units + other.units,
             self.failures + other.failures,
             self.fresh + other.fresh,
+            self.unfinished + other.unfinished,
+            _added(self.events, other.events),
+            _added(self.slowest, other.slowest),
+            {**self.values, **other.values},
         )
+
+
+def _added(one: Mapping[K, int], other: Mapping[K, int]) -> Mapping[K, int]:
+    if not one or not other:
+        return one or other
+    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}
 
 
 @attrs.frozen
@@ -87,6 +134,9 @@ class Measurement:
         error: why nothing could be measured; empty where it could.
         block: the number of the last posted block that is in it; 0 where nobody posts blocks.
         seen: when the last outcome in it was recorded, if that may be long before its end.
+        strata: both arms of each stratum, by its name, where the health model has strata. The rest
+            is the stratum "". `canary` and `baseline` are the sums of all.
+        against: what the baseline is.
     """
 
     since: datetime
@@ -97,6 +147,10 @@ class Measurement:
     error: str = ""
     block: int = 0
     seen: datetime | None = None
+    strata: Mapping[str, tuple[Counts, Counts]] = attrs.field(
+        default=NOTHING, converter=frozen, hash=False
+    )
+    against: Against = Against.REST
 
 
 @attrs.frozen
@@ -110,6 +164,14 @@ class Finding:
         statistic: the value that was compared, where there is one (an e-value, say).
         threshold: what it was compared with.
         remaining: how many more canary units are needed, where that can be told.
+        wait: how long that takes at the present rate.
+        effect: how many times the baseline's rate the canary's is, as seen.
+        compared: units of the canary and of the baseline, and how many of each met what is counted:
+            `statistics.interval` makes of them the ratios of rates that aren't excluded.
+        component: what it is about, where that isn't the whole workload.
+        shadow: whether it is only recorded, and has no say in the verdict.
+        excluded: whether it is excluded that the canary is worse by the signal's margin; None where
+            the signal has none.
     """
 
     signal: str
@@ -118,6 +180,12 @@ class Finding:
     statistic: float | None = None
     threshold: float | None = None
     remaining: int | None = None
+    wait: timedelta | None = attrs.field(default=None, metadata=ADDED)
+    effect: float | None = attrs.field(default=None, metadata=ADDED)
+    compared: tuple[int, int, int, int] | None = attrs.field(default=None, metadata=ADDED)
+    component: str = attrs.field(default="", metadata=ADDED)
+    shadow: bool = attrs.field(default=False, metadata=ADDED)
+    excluded: bool | None = attrs.field(default=None, metadata=ADDED)
 
 
 @attrs.frozen
@@ -131,7 +199,8 @@ class Evidence:
         source: who measured.
         canary: what the canary arm did since the exposure began.
         baseline: what the baseline arm did meanwhile.
-        findings: what every signal found; the verdict is their join.
+        findings: what every signal found; the verdict is the join of those that aren't shadows.
+        against: what the baseline was.
     """
 
     scope: Scope
@@ -141,16 +210,24 @@ class Evidence:
     canary: Counts
     baseline: Counts
     findings: tuple[Finding, ...]
+    against: Against = attrs.field(default=Against.REST, metadata=ADDED)
 
     @property
     def verdict(self) -> Verdict:
-        """The join of all findings."""
-        return join(finding.verdict for finding in self.findings)
+        """The join of all findings that aren't shadows."""
+        return join(found.verdict for found in self.findings if not found.shadow)
+
+    @property
+    def excludes_margin(self) -> bool:
+        """Whether every signal that has a margin excludes that the canary is worse by it."""
+        told = [found.excluded for found in self.findings if not found.shadow]
+        return any(told) and False not in told
 
     @property
     def reason(self) -> str:
         """What the worst findings say."""
-        worst = [found for found in self.findings if found.verdict is self.verdict]
+        verdict = self.verdict
+        worst = [found for found in self.findings if found.verdict is verdict and not found.shadow]
         return (
             "; ".join(f"{found.signal}: {found.detail}" for found in worst) or "nothing was judged"
         )

@@ -10,16 +10,17 @@ import attrs
 import pytest
 from hypothesis import Phase, settings
 
-from safedeploy import metrics, rollouts, states
+from safedeploy import rollouts, states
 from safedeploy.audiences import Exposure, Percentage, Predicate
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
 from safedeploy.events import Alerted, Assessed, Event, Withdrawn, Woken
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag, Resolution
-from safedeploy.projections import Served
+from safedeploy.guards import Served
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
+from tests import test_rollouts
 from tests.laws import (
     test_advance,
     test_exposure,
@@ -114,12 +115,6 @@ def command_nothing(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Comm
     return TRANSITION(rollout, event)[0], ()
 
 
-def count_for_ever(self: metrics.Tally) -> None:
-    """Keep every unit."""
-    for arm in (self._canary, self._baseline):
-        arm.count(0, 0)
-
-
 TRANSITION = rollouts.transition
 
 MUTANTS = [
@@ -197,6 +192,14 @@ MUTANTS = [
         ("a dead canary",),
     ),
     Mutant(
+        "A3",
+        "a policy lets silence pass",
+        "safedeploy.signals.policies.Policy.means",
+        lambda self, verdict: Verdict.PASS if verdict is Verdict.NO_DATA else verdict,
+        test_watching.test_silence_holds_after_health_as_well,
+        ("a dead canary",),
+    ),
+    Mutant(
         "A4",
         "a broken monitor halts",
         "safedeploy.rollouts.TRANSITIONS",
@@ -225,6 +228,14 @@ MUTANTS = [
             rollout, state=attrs.evolve(state, baked=state.baked + timedelta(days=1))
         ),
         test_advance.test_no_event_earns_more_than_the_time_since_the_last,
+    ),
+    Mutant(
+        "A6",
+        "a margin that is excluded leaves a ring before its minimum bake",
+        "safedeploy.plans.Ring.needed",
+        lambda self, *, excluded: timedelta(0) if excluded else self.bake,
+        test_rollouts.test_a_ring_is_left_early_on_strong_evidence_only,
+        (3, (True,), False),
     ),
     Mutant(
         "A8",
@@ -260,6 +271,13 @@ MUTANTS = [
         "safedeploy.rollouts.TRANSITIONS",
         without((states.Paused, Assessed)),
         test_advance.test_halt_halts,
+    ),
+    Mutant(
+        "A13",
+        "a call that doesn't end is never counted",
+        "safedeploy.tallies.Tally._lasting",
+        lambda self, *, last: {},
+        test_watching.test_a_canary_that_hangs_halts,
     ),
     Mutant(
         "R1",
@@ -315,16 +333,16 @@ MUTANTS = [
     Mutant(
         "J3",
         "a block names units by bits of their keys",
-        "safedeploy.metrics._salted",
-        lambda units, salt: frozenset(unit >> 16 for unit in units),
+        "safedeploy.ledgers.Ledger.name",
+        lambda self, unit: unit >> 16,
         test_record.test_nothing_personal_is_in_the_file,
         (0.0,),
     ),
     Mutant(
         "S1",
         "a tally keeps every unit",
-        "safedeploy.metrics.Tally._count",
-        count_for_ever,
+        "safedeploy.ledgers.Ledger._make_room",
+        lambda self, **_: None,
         test_record.test_tallies_are_bounded,
     ),
     Mutant(
@@ -333,6 +351,20 @@ MUTANTS = [
         "safedeploy.flights.is_worth_recording",
         lambda recorded, after: True,
         test_record.test_a_rollout_that_waits_for_ever_writes_ever_less,
+    ),
+    Mutant(
+        "A13",
+        "a call that never ends isn't counted",
+        "safedeploy.tallies.Tally._lasting",
+        lambda self, *, last: {},
+        test_watching.test_unfinished_calls_count,
+    ),
+    Mutant(
+        "A13",
+        "what died with its process isn't counted",
+        "safedeploy.pools.Pool._bury",
+        lambda self, *_: None,
+        test_watching.test_unfinished_calls_count,
     ),
     *(Mutant(*planted) for planted in test_sharing.SHARING_MUTANTS),
 ]
@@ -357,6 +389,7 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
         test_exposure,
         test_record,
         test_recovery,
+        test_rollouts,
         test_sharing,
         test_watching,
     )

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safedeploy import exposures, metrics, rollouts
+from benchmarks.flags import sizes
+from safedeploy import exposures, rollouts
+from safedeploy.arms import FAILURE, SUCCESS, Asked
 from safedeploy.audiences import Percentage
 from safedeploy.contexts import Context
 from safedeploy.digests import digest
@@ -22,7 +24,10 @@ from safedeploy.events import Event
 from safedeploy.flags import FeatureFlag
 from safedeploy.health import HealthModel
 from safedeploy.journals import SqliteJournal
+from safedeploy.sketches import EXACT
 from safedeploy.states import Rollout
+from safedeploy.tallies import Tally
+from safedeploy.testing import FakeClock
 from tests.laws.histories import EVERY, START, Step, histories, stream
 from tests.laws.shops import Shop, customer, quick
 
@@ -127,24 +132,22 @@ def test_nothing_personal_is_in_the_file(defect: float) -> None:
 
 
 @pytest.mark.law("S1")
-@given(st.integers(1, 400))
+@given(st.integers(1, 4000))
 def test_tallies_are_bounded(customers: int) -> None:
-    """However many keys there are, a tally keeps no more than its capacity, and both arms alike."""
-    with patch.object(metrics, "CAPACITY", 100), patch.object(metrics, "BACKLOG", 50):
-        tally = metrics.Tally(START)
-        arms = (tally._canary, tally._baseline)
-        for number in range(customers):
-            unit = customer(number).unit
-            assert unit is not None
-            tally.record(unit, canary=number % 2 == 0, failed=number % 5 == 0)
-            kept = [s for arm in arms for s in (arm.known, arm.failed, arm.active, arm.log)]
-            assert sum(map(len, kept)) <= 2 * (100 + 50)
-        _, canary, baseline = tally.take(START + EVERY)
-    seen = canary.units + baseline.units
-    assert seen <= 100
-    assert len(canary.fresh | baseline.fresh) <= 100
+    """However many keys there are, a tally takes 64 KB at most, and a block of it names few."""
+    tally = Tally(START, FakeClock().monotonic, Asked(latency=True))
+    for number in range(customers):
+        arm = tally.baseline if number % 2 else tally.canary
+        unit = customer(number).unit or 0
+        tally.record(arm, unit, SUCCESS if number % 5 else FAILURE, seconds=number)
+        if number % 100 == 0:
+            assert sum(sizes(tally, set())) <= 64 * 1024
+    _, parts = tally.take(START + EVERY)
+    canary, baseline = parts[""]
     assert customers == canary.exposures + baseline.exposures
-    assert seen == customers or customers > 40
+    for names in ("fresh", "failing", "risen"):
+        assert len(getattr(canary, names)) + len(getattr(baseline, names)) <= 1000
+    assert customers == canary.units + baseline.units or customers > EXACT
 
 
 @pytest.mark.law("S1")

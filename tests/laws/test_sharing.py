@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safedeploy import assessments, events, metrics, rollouts
+from safedeploy import assessments, events, ledgers, rollouts, sketches
 from safedeploy.audiences import Exposure, Percentage
 from safedeploy.blocks import Block
+from safedeploy.censuses import Census
 from safedeploy.engine import Engine
 from safedeploy.errors import JournalUnavailableError, ReleaseRefusedError, SafeDeployError
 from safedeploy.events import Event
@@ -24,7 +25,7 @@ from safedeploy.health import HealthModel
 from safedeploy.journals import Entry, Lease, MemoryJournal
 from safedeploy.leases import TERM
 from safedeploy.plans import Plan, Ring
-from safedeploy.pools import Census, Pool
+from safedeploy.pools import Pool
 from safedeploy.rosters import Roster
 from safedeploy.signals import Usage
 from safedeploy.states import Baking, Rollout
@@ -522,7 +523,7 @@ def test_blocks_are_bounded(engines: int, intervals: int) -> None:
 @given(st.integers(1, 60))
 def test_an_outbox_is_bounded(intervals: int) -> None:
     """However long a journal is away, a process keeps few blocks of an exposure, with samples."""
-    with patch.object(metrics, "CAPACITY", 40):
+    with patch.multiple(sketches, EXACT=20, SLOTS=79), patch.object(ledgers, "FEW", 40):
         crowd = Crowd(1, plan=HEALTHY)
         crowd.tick()
         crowd.journal.gone = True
@@ -666,8 +667,8 @@ SHARING_MUTANTS: tuple[tuple[Any, ...], ...] = (
     (
         "J1",
         "a unit is new in every process",
-        "safedeploy.pools.Sample.add",
-        lambda self, units, **_: len(units),
+        "safedeploy.sketches.Sketch.add",
+        lambda *_: True,
         test_what_was_posted_counts_once,
     ),
     (

@@ -1,4 +1,4 @@
-"""The laws of watching, A3 to A6 and A11, on an engine whose source is scripted."""
+"""The laws of watching, A3 to A6 and A11, on an engine whose source is scripted; and A13."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 from safedeploy import rollouts, states
 from safedeploy.assessments import TOLERANCE
 from safedeploy.events import Assessed
-from safedeploy.plans import Plan
+from safedeploy.guards import Guard
+from safedeploy.health import HealthModel
+from safedeploy.plans import Plan, Ring
+from safedeploy.signals import Usage
 from safedeploy.states import Baking, Rollout
 from safedeploy.verdicts import Counts, Measurement, Scope, Verdict, join
 from tests.laws.histories import EVERY
-from tests.laws.shops import Shop, quick
+from tests.laws.shops import Shop, customer, quick
+from tests.laws.test_sharing import FLAG, Crowd, named
 
 ENOUGH = Counts(exposures=50, units=50, failures=0)
 REST = Counts(exposures=200, units=200, failures=20)
@@ -265,3 +269,133 @@ def test_harm_halts_in_every_ring(healthy: int) -> None:
         watch.tick("healthy")
     rollout = watch.tick("burning")
     assert isinstance(rollout.state, states.RolledBack)
+
+
+DEADLINE = 3
+"""After so many intervals, a call counts as unfinished."""
+
+OPEN_ENDED = Plan(
+    rings=[Ring("canary", percent=50, bake=timedelta(days=1)), Ring("all", percent=100)],
+    health=HealthModel(Usage(at_least=1), unfinished_after=DEADLINE * EVERY),
+    assess_every=EVERY,
+)
+
+
+@attrs.define(eq=False)
+class Call:
+    """A guarded call, as a history has it."""
+
+    guard: Guard[str]
+    unit: int
+    process: str
+    begun: int
+
+
+class Calls:
+    """Processes with calls that end, or don't, and what should be counted of them."""
+
+    def __init__(self) -> None:
+        self.crowd = Crowd(3, plan=OPEN_ENDED)
+        self.crowd.tick(2)
+        self.interval = 0
+        self.going_on: list[Call] = []
+        self.told: list[Call] = []  # those that go on, by the blocks of their processes
+        self.ended: dict[str, int] = {}  # how many of each process, that aren't in a block yet
+        self.exposures = 0
+        self.unfinished = set[int]()
+
+    def open(self, which: int, unit: int) -> None:
+        """Let a call begin."""
+        engine = self.crowd.engines[which % len(self.crowd.engines)]
+        guard = engine.guard(FLAG, customer(unit))
+        guard.__enter__()
+        self.going_on.append(Call(guard, unit, named(engine), self.interval))
+
+    def close(self, which: int) -> None:
+        """Let a call end well."""
+        if self.going_on:
+            call = self.going_on.pop(which % len(self.going_on))
+            call.guard.__exit__(None, None, None)
+            self.ended[call.process] = self.ended.get(call.process, 0) + 1
+
+    def pass_time(self) -> None:
+        """Let an interval pass, and all processes post."""
+        self.crowd.advance(EVERY)
+        self.interval += 1
+        self.crowd.tick()
+        self.exposures += sum(self.ended.values())
+        self.ended.clear()
+        late = [call for call in self.going_on if self.interval - call.begun >= DEADLINE]
+        self._hang(late)
+        self.told = [call for call in self.going_on if call.begun < self.interval]
+
+    def kill(self, which: int) -> None:
+        """Let a process die, if there is another one."""
+        engine = self.crowd.engines[which % len(self.crowd.engines)]
+        if len(self.crowd.engines) > 1:
+            self.crowd.engines.remove(engine)
+            self._forget(named(engine), lost=True)
+
+    def leave(self, which: int) -> None:
+        """Let a process stop in good order, if there is another one."""
+        engine = self.crowd.engines[which % len(self.crowd.engines)]
+        if len(self.crowd.engines) > 1:
+            self.crowd.engines.remove(engine)
+            engine.stop()
+            self.exposures += self.ended.pop(named(engine), 0)
+            self._forget(named(engine), lost=False)
+
+    def rest(self) -> Rollout:
+        """Let all calls hang until that is known, and return what was counted."""
+        for _ in range(4 * DEADLINE):
+            self.pass_time()
+        return self.crowd.driver()
+
+    def _hang(self, calls: list[Call]) -> None:
+        self.exposures += len(calls)
+        self.unfinished |= {call.unit for call in calls}
+        self.going_on = [call for call in self.going_on if call not in calls]
+
+    def _forget(self, process: str, *, lost: bool) -> None:
+        self.ended.pop(process, None)
+        if lost:
+            self._hang([call for call in self.told if call.process == process])
+        self.going_on = [call for call in self.going_on if call.process != process]
+
+
+CALLS = st.one_of(
+    st.tuples(st.just("open"), st.integers(0, 2), st.integers(0, 20)),
+    st.tuples(st.just("close"), st.integers(0, 9)),
+    st.tuples(st.just("pass_time")),
+    st.tuples(st.sampled_from(["kill", "leave"]), st.integers(0, 2)),
+)
+
+
+@pytest.mark.law("A13")
+@given(st.lists(CALLS, max_size=40))
+def test_unfinished_calls_count(history: list[tuple[str, ...]]) -> None:
+    """A call counts once: as it ends, in time; or else as unfinished, though its process dies, or
+    the one that drives. Only one that died before its process could tell of it isn't seen.
+    """
+    calls = Calls()
+    for what, *how in history:
+        getattr(calls, what)(*how)
+    health = calls.rest().health
+    assert calls.exposures == health.canary.exposures + health.baseline.exposures
+    assert len(calls.unfinished) == health.canary.unfinished + health.baseline.unfinished
+    assert 0 == health.canary.failures + health.baseline.failures
+
+
+@pytest.mark.law("A13")
+def test_a_canary_that_hangs_halts() -> None:
+    """A change whose calls never end is withdrawn, though nothing raises and nothing is slow."""
+    plan = attrs.evolve(quick(bake=timedelta(days=1)), assess_every=EVERY)
+    shop = Shop(plan=plan, customers=0)
+    for number in range(2000):
+        if number % 100 == 0:
+            shop.serve_an_interval()
+        guard = shop.engine.guard(shop.flag, customer(number))
+        guard.__enter__()
+        if guard.value == "old":
+            guard.__exit__(None, None, None)
+    assert "rolled back" == shop.open().rollout.state.label

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from safedeploy.blocks import Block
 from safedeploy.events import Event
 from safedeploy.forks import at_fork
 from safedeploy.journals import chains, rules
 from safedeploy.journals.port import Entry, Head, Lease
-from safedeploy.records import Codec
+
+if TYPE_CHECKING:
+    from safedeploy.records import Codec
 
 
 class MemoryJournal:
@@ -24,7 +27,7 @@ class MemoryJournal:
     """
 
     def __init__(self, *, kinds: Iterable[type] = ()) -> None:
-        self._codec = Codec(kinds)
+        self._codec = _codec(kinds) if kinds else None
         self._streams: dict[str, list[Event]] = {}
         self._entries: list[Entry] = []
         self._chained = (0, chains.FIRST)
@@ -35,7 +38,7 @@ class MemoryJournal:
         self._posts = 0
         self._written = 0
         self._lock = threading.RLock()
-        at_fork(self._unlock, before=self._hold, in_parent=self._unlock)
+        at_fork(self._unlock_child, before=self._hold, in_parent=self._unlock)
 
     # Streams
 
@@ -95,7 +98,7 @@ class MemoryJournal:
         with self._lock:
             position, digest = self._chained
             for entry in self._entries[position:]:
-                stream, text = entry.stream.encode(), self._codec.encode(entry.event).encode()
+                stream, text = entry.stream.encode(), self._write(entry.event).encode()
                 digest = chains.link(digest, entry.position, stream, entry.version, text)
             self._chained = (len(self._entries), digest)
             return Head(len(self._entries), digest.hex())
@@ -158,6 +161,10 @@ class MemoryJournal:
                 del self._compacted[key]
             self._written += 1
 
+    def _write(self, event: Event) -> str:
+        self._codec = self._codec or _codec()
+        return self._codec.encode(event)
+
     def _exposure(self, number: int) -> str:
         return self._blocks[number].exposure
 
@@ -167,3 +174,16 @@ class MemoryJournal:
 
     def _unlock(self) -> None:
         self._lock.release()
+
+    def _unlock_child(self) -> None:
+        try:
+            self._unlock()  # a thread that another owner has begun may wait for it already
+        except RuntimeError:
+            # Nobody was told before the fork, so a thread that isn't there may hold it.
+            self._lock = threading.RLock()
+
+
+def _codec(kinds: Iterable[type] = ()) -> Codec:
+    from safedeploy.records import Codec  # takes a while, and only what is to be named is written
+
+    return Codec(kinds)

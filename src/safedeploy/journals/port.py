@@ -12,7 +12,8 @@ from safedeploy.blocks import Block
 from safedeploy.errors import DefinitionError
 from safedeploy.events import Event
 
-_HEAD = re.compile("([0-9]{1,18}):([0-9a-f]{64})")
+HEAD = re.compile("([0-9]{1,18}):([0-9a-f]{64})")
+"""What a head looks like as text."""
 
 
 @attrs.frozen
@@ -54,7 +55,7 @@ class Head:
         Raises:
             DefinitionError: it names none.
         """
-        if found := _HEAD.fullmatch(text):
+        if found := HEAD.fullmatch(text):
             return cls(int(found[1]), found[2])
         raise DefinitionError("head", text, "give POSITION:DIGEST, as status and str(head) tell it")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from datetime import timedelta
@@ -14,14 +13,13 @@ from safedeploy.errors import DefinitionError, JournalInvalidError
 from safedeploy.events import Event
 from safedeploy.journals import chains, rules, tables
 from safedeploy.journals.files import File
-from safedeploy.journals.port import Entry, Head, Lease
+from safedeploy.journals.port import HEAD, Entry, Head, Lease
 from safedeploy.journals.troubles import unusable
 from safedeploy.records import Codec
 
 _LOWEST = -(2**63)  # nothing may hide before the first entry
 _CHUNK = 1000
 _REMEMBERED = 1000
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class SqliteJournal:
@@ -290,7 +288,7 @@ def _refuse_misuse(path: object, head: object, patience: object) -> None:
     if path in ("", ":memory:") or not isinstance(path, str | PathLike):
         mend = "give the path of a file; in memory, use MemoryJournal"
         raise DefinitionError("path", str(path), mend)
-    if head is not None and not (isinstance(head, Head) and _DIGEST.fullmatch(head.digest)):
+    if head is not None and not (isinstance(head, Head) and HEAD.fullmatch(str(head))):
         raise DefinitionError("head", head, "give what head() returned, or None")
     if not isinstance(patience, timedelta) or not timedelta(0) <= patience <= timedelta(hours=1):
         raise DefinitionError("patience", patience, "give a timedelta of at most an hour")

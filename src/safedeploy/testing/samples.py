@@ -14,7 +14,7 @@ from safedeploy.health import HealthModel
 from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Health, Usage
-from safedeploy.verdicts import Counts, Evidence, Finding, Scope, Verdict
+from safedeploy.verdicts import Against, Counts, Evidence, Finding, Scope, Verdict
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 WOKEN: tuple[Event, ...] = tuple(events.Woken(AT + timedelta(number)) for number in range(4))
@@ -27,7 +27,16 @@ _PLAN = Plan(
     health=HealthModel(ErrorRate(), Usage(at_least=10)),
     on_issue=RollbackPolicy.roll_back(ask=True),
 )
-_COUNTS = Counts(exposures=9, units=5, failures=1, fresh=2)
+_COUNTS = Counts(
+    exposures=9,
+    units=5,
+    failures=1,
+    fresh=2,
+    unfinished=1,
+    events={"order": 3},
+    slowest={(0, 89): 2, (89, 97): 1},
+    values={"load": 0.5},
+)
 _EVIDENCE = Evidence(
     Scope(str(_CHANGE), 1, "all", 2),
     AT,
@@ -35,7 +44,8 @@ _EVIDENCE = Evidence(
     "counted",
     _COUNTS,
     _COUNTS,
-    (Finding("errors", Verdict.HALT, "too many: \N{SNOWMAN}\n\0"),),
+    (Finding("errors", Verdict.HALT, "too many: \N{SNOWMAN}\n\0", wait=timedelta(seconds=9)),),
+    Against.HOLDBACK,
 )
 # Spaces, a number in another form: who reads it and writes it again writes something else.
 _UNKNOWN = '{ "$":"Renamed", "at":{"$":"time","is":"2026-01-01T00:00:00+00:00"}, "to":1e3 }'
@@ -59,8 +69,18 @@ EVERY_EVENT: tuple[Event, ...] = (
 
 def measured(sequence: int, exposure: str = "e", *, process: str = "p") -> Block:
     """Return a block."""
-    part = Part(3, 2, frozenset({sequence}), frozenset({1, 2}))
-    return Block(exposure, process, sequence, AT, AT, part)
+    part = Part(
+        exposures=3,
+        units=2,
+        failing=frozenset({sequence}),
+        fresh=frozenset({1, 2}),
+        unfinished=frozenset({3}),
+        events={"order": frozenset({1})},
+        risen={2: 97},
+        stood={89: 1},
+        open=frozenset({4}),
+    )
+    return Block(exposure, process, sequence, AT, AT, part, strata={"staff": (part, Part())})
 
 
 def near(written: tuple[Event, ...]) -> list[list[tuple[str, Event]]]:

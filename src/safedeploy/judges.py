@@ -1,0 +1,95 @@
+"""Judges: signals as they stand in their model, each with its part of alpha."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+from safedeploy.signals import Comparing, Criteria, Health, Policy, Signal
+from safedeploy.strata import Poolable, Stratified
+from safedeploy.verdicts import Finding, Verdict
+
+
+@attrs.frozen
+class Judge:
+    """Place a signal in its model.
+
+    Attributes:
+        component: the name of what it is about; empty for the whole workload.
+        signal: what judges.
+        part: which part of the model's alpha it may spend, 0..1.
+    """
+
+    component: str
+    signal: Signal
+    part: float = 1.0
+
+    @property
+    def policy(self) -> Policy:
+        """What its findings mean."""
+        return self._given if isinstance(self._given, Policy) else Policy()
+
+    @property
+    def halts(self) -> bool:
+        """Whether it may halt by chance, and so shares alpha with the others that may.
+
+        Any other, a shadow say, is judged as if it were alone.
+        """
+        return self.signal.spends_alpha and self.has_a_say
+
+    @property
+    def has_a_say(self) -> bool:
+        """Whether it may halt at all."""
+        return not self.policy.shadow and self.policy.severity is Verdict.HALT
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether it judges the canary alone, with nobody to compare with."""
+        return bool(getattr(self.signal, "absolute", False))
+
+    @property
+    def _given(self) -> Any:
+        """The signal as it was given."""
+        return self.signal.signal if isinstance(self.signal, Stratified) else self.signal
+
+    def told(self, name: str, default: Any = None) -> Any:
+        """Return what only some signals say of themselves: `of`, `margin`, `asks_latency`."""
+        return getattr(self._given, name, default)
+
+    def placed(self, part: float, alpha: float, strata: tuple[str, ...]) -> Judge:
+        """Return the judge with its part of alpha, of all alpha, and with the strata of its model.
+
+        Args:
+            part: which part of alpha it may spend, 0..1.
+            alpha: the model's.
+            strata: the names of all strata; empty if there are none.
+        """
+        signal, decides = self.signal, math.log(max(1, len(strata)) / _share(alpha, part))
+        if isinstance(signal, Comparing):
+            signal = attrs.evolve(signal, enough=decides)
+        if strata and isinstance(signal, Poolable):
+            signal = Stratified(signal, strata)
+        return Judge(self.component, signal, part)
+
+    def criteria(self, criteria: Criteria) -> Criteria:
+        """Return a model's criteria with the part of alpha that the signal may spend."""
+        return attrs.evolve(criteria, alpha=_share(criteria.alpha, self.part))
+
+    def finding(self, memory: Any, health: Health, criteria: Criteria) -> Finding:
+        """Return what the signal finds, and what that means.
+
+        Args:
+            memory: what the signal remembers.
+            health: what has been seen.
+            criteria: the model's.
+        """
+        found, policy = self.signal.judge(memory, health, self.criteria(criteria)), self.policy
+        verdict = policy.means(found.verdict)
+        return attrs.evolve(found, verdict=verdict, component=self.component, shadow=policy.shadow)
+
+
+def _share(alpha: float, part: float) -> float:
+    # However small the part is, nobody is judged by none.
+    return max(alpha * part, math.ulp(0.0))

@@ -1,0 +1,38 @@
+"""Kinds: everything of this library that a record can hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from safedeploy import audiences, events, flags, gates, plans, rollbacks, signals, verdicts
+from safedeploy.blocks import Block, Part
+from safedeploy.changes import Change, ChangeKind
+from safedeploy.components import Component
+from safedeploy.health import HealthModel
+from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
+
+KINDS: tuple[tuple[type[Any], ...], ...] = (
+    (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
+    (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
+    (events.Killed,),
+    (Block, Part, Change, ChangeKind),
+    (plans.Plan, plans.Ring),
+    (gates.Check, gates.Answer, rollbacks.RollbackPolicy, rollbacks.RollBack),
+    (HealthModel, Component, signals.Health, LabelTest, MarginTest),
+    (
+        LatencyTest,
+        RateTest,
+        Dispersion,
+        signals.Latency,
+        signals.Rate,
+        signals.Rhythm,
+        signals.Sides,
+    ),
+    (signals.ErrorRate, signals.Throughput, signals.UserReports, signals.Usage, signals.Pace),
+    (signals.Objective, signals.Burn, signals.Window, signals.Threshold, signals.Reading),
+    (verdicts.Verdict, verdicts.Scope, verdicts.Counts, verdicts.Finding, verdicts.Evidence),
+    (verdicts.Against,),
+    (flags.FeatureFlag, flags.Rule),
+    (audiences.Everyone, audiences.Percentage, audiences.Group, audiences.Comparison),
+    (audiences.AllOf, audiences.AnyOf, audiences.Not),
+)
