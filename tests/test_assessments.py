@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from safedeploy import commands, rollouts
@@ -64,6 +65,17 @@ def test_evidence_says_what_it_rests_on() -> None:
     signals = {found.signal for found in told.findings}
     assert {"error rate", "usage"} <= signals
     assert (told.canary, told.baseline) == (event.health.canary, event.health.baseline)
+
+
+@pytest.mark.law("A2")
+@pytest.mark.parametrize("early", [-EVERY, timedelta(0), EVERY])
+def test_evidence_says_since_when_was_watched(early: timedelta) -> None:
+    """From the exposure's begin, or from before where a source measured from there on."""
+    rollout = reached(0)
+    block = attrs.evolve(measured(rollout), since=rollout.exposed_at - early)
+    event = assess(rollout, block, rollout.at + EVERY, EVERY)
+
+    assert rollout.exposed_at - max(early, timedelta(0)) == event.evidence.since
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,14 @@ def test_few_without_names_are_not_lost_by_halving() -> None:
     assert 10 == sum(each.slowest.get((9, 9), 0) for each in counts)
 
 
+def test_whoever_hangs_is_among_those_who_could() -> None:
+    """However few are left of those without names, there are as many units as hang."""
+    census = Census()
+    census.count(attrs.evolve(Census().summary("r#1", 1), halved=(2, 2)), 1)
+    hung = frozenset({4, 8, 12, 13})
+    assert Counts(4, 3, 0, 0, 3) == counted(census, Part(4, 4, unfinished=hung), 2)
+
+
 def test_calls_that_go_on_are_known_until_a_later_block_tells_of_none() -> None:
     """An earlier block that comes late brings nothing back, and a summary keeps all of it."""
     census = Census()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from safedeploy.signals import LARGEST, Arm, Comparing, ErrorRate, Health, Throughput
 from safedeploy.signals.comparing import FOREVER, Comparison
-from safedeploy.statistics import sample_size
+from safedeploy.statistics import remaining, sample_size
 from safedeploy.verdicts import Counts, Finding, Verdict
 from tests.measurements import CRITERIA, NONE, NOON, QUIET, arm, block, check_refused, did, judged
 
@@ -237,6 +237,31 @@ def test_what_leans_to_worse_says_when_it_would_be_decided(
     assert found.detail.endswith(why)
     assert Verdict.HALT is at(1 + 5 * found.remaining / units, alpha).verdict
     assert Verdict.HALT > at(1 + 0.2 * found.remaining / units, alpha).verdict
+
+
+@pytest.mark.parametrize("per_canary", [1, 4, 99])
+@pytest.mark.parametrize("is_mirrored", [False, True], ids=["errors", "throughput"])
+def test_what_decides_is_foreseen_by_the_suspects_growth(
+    per_canary: int, is_mirrored: bool
+) -> None:
+    """In the terms of the arm that is suspected, and then in canary units."""
+    suspect, reference = Arm(4000, 60), Arm(4000 * per_canary, 40 * per_canary)
+    canary, baseline = (reference, suspect) if is_mirrored else (suspect, reference)
+    counts = [did(each.units, met=each.met) for each in (canary, baseline)]
+    signal = Comparing(tolerate=1.1)
+    found = Comparison(
+        signal=signal,
+        log_wealth=3.0,
+        suspect=suspect,
+        reference=reference,
+        waiting=0,
+        health=Health(NOON, NOON, (), counts[0], counts[1], since=NOON),
+        criteria=attrs.evolve(CRITERIA, must_see=9.0),
+    ).finding("seen")
+
+    ratio = suspect.rate / reference.rate
+    more = remaining(3.0, 0.01, ratio, per_canary, reference.rate, tolerate=1.1)
+    assert math.ceil(more * canary.units / suspect.units) == found.remaining
 
 
 def test_what_leans_by_luck_alone_foresees_no_halt() -> None:

@@ -372,9 +372,13 @@ def test_a_model_knows_what_its_signals_ask_for() -> None:
     """Events by their names, without the empty one; latencies only where a signal asks."""
     model = HealthModel(ErrorRate(), ErrorRate(of="order"), UserReports(), Usage(at_least=1))
 
+    assert (False, True) == (model.has_margin, HealthModel(*MODEL.signals, BOUND).has_margin)
     assert {"order", "report"} == model.events
     assert frozenset() == MODEL.events
     assert (False, True) == (MODEL.asks_latency, HealthModel(Refunds(), Slow()).asks_latency)
+
+
+BOUND = ErrorRate(of="order", margin=1.5)
 
 
 @attrs.frozen

@@ -312,7 +312,7 @@ def test_signals_halt_together_by_their_mean_wealth(
 
     together = [each for each in found if each.signal == TOGETHER]
     assert (mean >= 100 * (1 + 1e-9) and len(given) > 1 and not any(alone)) <= bool(together)
-    assert bool(together) <= (mean >= 100 * (1 - 1e-9) and len(given) > 1)
+    assert bool(together) <= (mean >= 100 * (1 - 1e-9) and len(given) > 1 and not any(alone))
     for one in together:
         assert (Verdict.HALT, "") == (one.verdict, one.component)
         assert (mean, 100) == pytest.approx((one.statistic, one.threshold))

@@ -49,7 +49,7 @@ def test_the_short_way_of_a_success_is_the_long_one(
     a memory that overflows, too.
     """
     small = patch.multiple(sketches, EXACT=10, SLOTS=101)
-    with small, patch.multiple(ledgers, FEW=25, _NEWS=10, _LOOK=2):
+    with small, patch.multiple(ledgers, FEW=9, _NEWS=10, _LOOK=2):
         short, long = Ledger(asked, SALT), Ledger(asked, SALT)
         for batch in batches:
             calls = sorted(
@@ -68,8 +68,8 @@ def test_the_short_way_of_a_success_is_the_long_one(
                 ledger.count([*successes, *failures])
             if dice.random() < 0.3:
                 assert close(long) == close(short)
+            assert long.halved == short.halved
         assert close(long) == close(short)
-        assert long.halved == short.halved
 
 
 def is_baseline(call: tuple[int, float]) -> bool:
@@ -126,6 +126,25 @@ def test_new_units_are_a_sample_from_then_on() -> None:
     assert FEW / 4 * 0.8 < len(names) < FEW / 4 * 1.2
     assert all(name & 3 == 0 for name in names)
     assert pytest.approx(0.5, abs=0.1) == len(canary.fresh) / len(names)
+
+
+@pytest.mark.parametrize("asked", [Asked(), TIMED], ids=str)
+def test_once_harm_is_a_sample_so_are_those_at_risk(asked: Asked) -> None:
+    """Of those who go on well, too, every other one counts, though all are known."""
+    ledger = Ledger(asked, SALT)
+    for first in range(0, 1600, 400):
+        served(ledger, range(first, first + 400))
+        close(ledger)
+    served(ledger, range(1200), FAILURE)
+    close(ledger)
+    assert (1, 0) == ledger.halved
+    for number in range(1200, 1600):
+        unit = mixed(f"user-{number}")
+        ledger.arms[""][number % 2].calls.append((unit, 0.5) if asked.latency else unit)
+    ledger.count(())
+    canary, baseline = close(ledger)
+    assert 400 == canary.exposures + baseline.exposures
+    assert pytest.approx(200, rel=0.15) == canary.units + baseline.units
 
 
 def test_calls_that_go_on_are_named_as_harm_is() -> None:

@@ -272,7 +272,9 @@ def test_calls_that_died_with_their_process_are_unfinished() -> None:
     one.serve(1).begin(2)
     one.begin(3, canary=False)
     one.post().post()
-    assert 0 == measured(other).canary.unfinished
+    for _ in range(7):
+        assert 0 == measured(other).canary.unfinished
+        other.post()
     found = patient(other)
     assert (Counts(2, 2, 0, 2, 1), Counts(1, 1, 0, 1, 1)) == (found.canary, found.baseline)
     assert found.seen is not None

@@ -152,11 +152,10 @@ class Pool:
         census, now = self._censuses[exposure], self._tallies.clock()
         known, silent = self._silent.get(exposure, {}), dict[str, tuple[int, float]]()
         for process, sequence in census.lasting():
-            if process != self._tallies.process:
-                last = known.get(process, (0, now))
-                silent[process] = last if last[0] == sequence else (sequence, now)
-                if now - silent[process][1] > deadline:
-                    self._journal.post(census.lost(exposure, process, at))
+            last = known.get(process, (0, now))
+            silent[process] = last if last[0] == sequence else (sequence, now)
+            if now - silent[process][1] > deadline:
+                self._journal.post(census.lost(exposure, process, at))
         self._silent[exposure] = silent
 
     def _unposted(

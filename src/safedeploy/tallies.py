@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -87,7 +86,7 @@ class Tally:
         self.open.clear()
         self._others.clear()
         self._ledger.restart()
-        self._taken, self._lasted = -math.inf, False
+        self._taken, self._lasted = self.clock(), False
 
     @property
     def halved(self) -> tuple[int, int]:

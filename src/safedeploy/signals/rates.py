@@ -43,7 +43,8 @@ class Rate(Policy):
 
     An hour of exposure is an hour in which one unit is active, or half an hour of two. Nothing is
     compared, so it needs no baseline. Bursts don't count in full: the evidence is divided by how
-    much more the counts vary than those of independent events.
+    much more the counts vary than those of independent events. That is learned from block to block,
+    so with strong bursts alpha is no more than an aim.
 
     Args:
         of: the name of the event: `exposure.event(...)`, or what a `MetricSource` counts.
