@@ -32,7 +32,7 @@ from safedeploy import (
     Signal,
     Usage,
 )
-from safedeploy.arms import FAILURE, SUCCESS, Asked
+from safedeploy.arms import FAILURE, Asked
 from safedeploy.contexts import mixed
 from safedeploy.tallies import Tally
 from safedeploy.testing import FakeClock
@@ -106,8 +106,13 @@ def memory(requests: int, units: int, rate: float) -> Row:
     for number in range(requests):
         unit = mixed(str(dice.randrange(units)))
         arm = tally.canary if unit >> 63 else tally.baseline
-        tally.record(arm, unit, FAILURE if dice.random() < rate else SUCCESS, dice.expovariate(9))
-        if number % 9973 == 0:
+        if dice.random() < rate:
+            tally.record(arm, unit, FAILURE, dice.expovariate(9))
+        else:  # as a guard does
+            arm.calls.append((unit, dice.expovariate(9)))
+        if len(arm.calls) >= tally.backlog:
+            tally.count()
+        if number % 997 == 0:
             most = max(most, sum(sizes(tally, set())))
         if number % 20_000 == 0:
             tally.take(at)

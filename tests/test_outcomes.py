@@ -66,7 +66,8 @@ def test_an_event_is_counted_rather_than_failures() -> None:
 
     assert Verdict.HALT is judged(ErrorRate(of="order"), canary, baseline).verdict
     assert Verdict.HALT > judged(ErrorRate(of="order"), *fails).verdict
-    assert Verdict.HALT > judged(ErrorRate(of="refund"), canary, baseline).verdict
+    none = judged(ErrorRate(of="refund"), canary, baseline)
+    assert "0 of 1000 canary units met 'refund', 0 of 99000 at the baseline" in none.detail
     said = "60 of 1000 canary units met 'order', 990 of 99000 at the baseline"
     assert said == judged(ErrorRate(of="order"), canary, baseline).detail
 
@@ -81,6 +82,7 @@ def test_calls_that_never_end_count() -> None:
     assert Verdict.PASS is judged(ErrorRate(), *both).verdict
     assert judged(ErrorRate(), arm(1000, 60), arm(99_000, 990)) == judged(ErrorRate(), *hangs)
     held = judged(ErrorRate(unfinished="holds"), *both)
+    assert (4000, 396_000, 10, 990) == held.compared
     assert Verdict.NO_DATA is held.verdict
     assert "calls of 30 canary units didn't end in time" == held.detail
 

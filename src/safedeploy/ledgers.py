@@ -25,14 +25,14 @@ from safedeploy.sketches import (
     Sketch,
 )
 
-FEW = 700
+FEW = 500
 """How many units of a kind a block names, or a few more; beyond, every other one is left out."""
 
 Outcome: TypeAlias = tuple[Arm, int, int, float]
 """An arm, a unit, what it is an outcome of (see `arms`), and how many seconds it took."""
 
-_NEWS = 128  # after so many more names, see whether there are too many
-_LOOK = 16  # at every sixteenth time, look through the sketches, too
+_NEWS = 64  # after so many more names, see whether there are too many
+_LOOK = 32  # at every 32nd time, look through the sketches, too
 _BOUNDS = (-math.inf, *map(upper, range(1, LAST + 1)))
 _WHOLE = (1 << 64) - 1
 
@@ -140,14 +140,13 @@ class Ledger:
         return part
 
     def _count_plain(self, arm: Arm, calls: list[int]) -> None:
-        marks, size, found = self._marks.values, self._marks.size, 0
-        # Most are known already, and well. The others, and all once some are left out, take longer.
-        usual = SEEN if not self._harm.mask else None
+        marks, size, salt, found = self._marks.values, self._marks.size, self._salt, 0
+        known, seen, unseen = self._usual()
         for unit in calls:
             slot = unit % size
             mark = marks[slot]
-            if mark == usual:
-                marks[slot] = SEEN | ACTIVE
+            if mark == known or (mark == unseen and unit * salt >> 16 & seen):
+                marks[slot] = mark | ACTIVE
                 found += 1
             elif not mark & ACTIVE:
                 self._meet(arm, unit, slot)
@@ -155,24 +154,37 @@ class Ledger:
         self._active += found
 
     def _count_timed(self, arm: Arm, calls: list[tuple[int, float]]) -> None:
-        marks, size, found = self._marks.values, self._marks.size, 0
-        usual = SEEN if not self._harm.mask else None
-        slowest, stood, skip, salt = self._slowest.values, arm.stood, arm.skip, self._salt
+        marks, size, salt, found = self._marks.values, self._marks.size, self._salt, 0
+        known, seen, unseen = self._usual()
+        slowest, stood, skip = self._slowest.values, arm.stood, arm.skip
         for unit, seconds in calls:
             slot = unit % size
             mark = marks[slot]
             slow = slowest[slot]
-            if mark == usual:
-                marks[slot] = SEEN | ACTIVE
+            if mark == known or (mark == unseen and unit * salt >> 16 & seen):
+                marks[slot] = mark | ACTIVE
                 found += 1
                 if not (skip and unit * salt >> 16 & skip):
                     stood[slow] += 1
             elif not mark & ACTIVE:
                 self._meet(arm, unit, slot)
-            if seconds > _BOUNDS[slow]:
+            if seconds > _BOUNDS[slow] and not (skip and unit * salt >> 16 & skip):
                 self._rise(arm, unit, slot, seconds)
         arm.units += found * self._weight
         self._active += found
+
+    def _usual(self) -> tuple[int, int, int]:
+        """Return by what a unit is known of which there is nothing to say but that it is active.
+
+        Nearly all are like that: known already, and well, or left out of those that are remembered.
+        Once some are left out of those that harm is looked for in, each needs another look.
+
+        Returns:
+            the byte of those that are known, the mask of those that are left out, and their byte.
+        """
+        if self._harm.mask:
+            return -1, 0, -1
+        return SEEN, self._seen.mask, 0
 
     def _meet(self, arm: Arm, unit: int, slot: int) -> None:
         """Take note that a unit is active that wasn't in this block."""

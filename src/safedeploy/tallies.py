@@ -13,7 +13,7 @@ from safedeploy.blocks import Part
 from safedeploy.contexts import Context
 from safedeploy.ledgers import FEW, Ledger, Outcome
 
-BACKLOG = 64
+BACKLOG = 32
 """How many outcomes of an arm a tally keeps before it counts all."""
 
 OPEN = 4096

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.flags import sizes
 from safedeploy import exposures, rollouts
-from safedeploy.arms import FAILURE, SUCCESS, Asked
+from safedeploy.arms import FAILURE, Asked
 from safedeploy.audiences import Percentage
 from safedeploy.contexts import Context
 from safedeploy.digests import digest
@@ -139,8 +139,13 @@ def test_tallies_are_bounded(customers: int) -> None:
     for number in range(customers):
         arm = tally.baseline if number % 2 else tally.canary
         unit = customer(number).unit or 0
-        tally.record(arm, unit, SUCCESS if number % 5 else FAILURE, seconds=number)
-        if number % 100 == 0:
+        if number % 5:  # as guards do
+            arm.calls.append((unit, float(number)))
+        else:
+            tally.record(arm, unit, FAILURE, seconds=number)
+        if len(arm.calls) >= tally.backlog:
+            tally.count()
+        if number % 10 == 0:
             assert sum(sizes(tally, set())) <= 64 * 1024
     _, parts = tally.take(START + EVERY)
     canary, baseline = parts[""]
