@@ -159,7 +159,7 @@ def test_calls_that_go_on_are_named_as_harm_is() -> None:
     assert not other.open
 
 
-@pytest.mark.parametrize("active", [2000, 8000, 30_000])
+@pytest.mark.parametrize("active", [2000, 8000, 30_000, 250_000])
 def test_how_many_are_active_is_estimated_well(active: int) -> None:
     """However many are active in one block, and so many taken for others, the estimate is near."""
     ledger = Ledger(Asked(), SALT)

@@ -62,16 +62,19 @@ def test_who_leaves_posts_what_it_has_judged_and_nobody_knows() -> None:
     lost: its successor sees it.
     """
     crowd = Crowd(2, plan=quick(bake=timedelta(days=1)))
+    for _ in range(10):
+        crowd.tick()
+        crowd.serve(0)
+        crowd.advance(EVERY)
     crowd.tick()
-    crowd.serve(0)
-    crowd.advance(EVERY)
-    crowd.tick()
+    recorded = len(crowd.journal.read(crowd.released.id))
     with patch.object(crowd.journal, "post", side_effect=OSError):
         crowd.serve(0)
         crowd.advance(EVERY)
         crowd.engines[0].tick()
     seen = crowd.now(0).health
     assert crowd.served == seen.canary.exposures + seen.baseline.exposures
+    assert recorded == len(crowd.journal.read(crowd.released.id))
     crowd.serve(0)
     crowd.engines[0].stop()
     crowd.die(0)
