@@ -108,6 +108,7 @@ def test_more_failures_than_attempts_are_doubted(
     [
         {"since": START + 2 * EVERY},
         {"until": datetime(2026, 1, 1)},  # noqa: DTZ001 - that is what is wrong with it
+        dict.fromkeys(("since", "until"), datetime(2026, 1, 1)),  # noqa: DTZ001 - that, too
         {"since": None},
         {"seen": "yesterday"},
         {"strata": {"staff": (Counts(1, 1), Counts())}},

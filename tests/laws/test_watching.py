@@ -387,6 +387,29 @@ def test_unfinished_calls_count(history: list[tuple[str, ...]]) -> None:
 
 
 @pytest.mark.law("A13")
+def test_a_process_that_misses_a_tick_isnt_dead() -> None:
+    """However soon calls are unfinished, a process may be silent for three intervals."""
+    impatient = HealthModel(Usage(at_least=1), unfinished_after=1.5 * EVERY)
+    crowd = Crowd(2, plan=attrs.evolve(OPEN_ENDED, health=impatient))
+    crowd.tick(2)
+    guard = crowd.engines[1].guard(FLAG, customer(1))
+    guard.__enter__()
+    crowd.advance(EVERY)
+    crowd.tick()
+    for _ in range(3):
+        crowd.advance(EVERY)
+        crowd.engines[0].tick()
+    guard.__exit__(None, None, None)
+    for _ in range(2):
+        crowd.tick()
+        crowd.advance(EVERY)
+    crowd.engines[0].tick()
+    health = crowd.now().health
+    assert 1 == health.canary.exposures + health.baseline.exposures
+    assert 0 == health.canary.unfinished + health.baseline.unfinished
+
+
+@pytest.mark.law("A13")
 def test_a_canary_that_hangs_halts() -> None:
     """A change whose calls never end is withdrawn, though nothing raises and nothing is slow."""
     plan = attrs.evolve(quick(bake=timedelta(days=1)), assess_every=EVERY)
