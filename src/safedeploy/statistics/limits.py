@@ -9,6 +9,7 @@ Sources: Wald, Sequential Analysis; Waudby-Smith and Ramdas, Estimating means by
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import attrs
 
@@ -18,15 +19,8 @@ from safedeploy.statistics.margins import BETTER
 
 
 @attrs.frozen
-class RateTest:
-    """Hold the wealth of bets that things happen more often, or less, than a limit allows.
-
-    Attributes:
-        floor: whether the limit is a floor: bet that the rate is below it; else that it is above.
-        cash: what isn't staked yet; the whole stake at the start is 1.
-        stakes: the log of what is staked on each of `ALTERNATIVES`, or of `BETTER` for a floor:
-            how many times the limit the rate is supposed to be.
-    """
+class _Limit:
+    """Hold a stake that is spread over how many times a limit the truth may be."""
 
     floor: bool = False
     cash: float = RESERVE
@@ -38,6 +32,28 @@ class RateTest:
     def log_wealth(self) -> float:
         """The natural log of the wealth: an e-value at any time. 0 at the start."""
         return total(self.cash, self.stakes)
+
+    def stake(self, share: float) -> Self:
+        """Return the test with a share of the first reserve moved from cash to all stakes alike.
+
+        Args:
+            share: 0..1 of `RESERVE`; no more is moved than is left, and none back. When to move
+                must not depend on what comes later.
+        """
+        cash, stakes = staked(self.cash, self.stakes, share)
+        return attrs.evolve(self, cash=cash, stakes=stakes)
+
+
+@attrs.frozen
+class RateTest(_Limit):
+    """Hold the wealth of bets that things happen more often, or less, than a limit allows.
+
+    Attributes:
+        floor: whether the limit is a floor: bet that the rate is below it; else that it is above.
+        cash: what isn't staked yet; the whole stake at the start is 1.
+        stakes: the log of what is staked on each of `ALTERNATIVES`, or of `BETTER` for a floor:
+            how many times the limit the rate is supposed to be.
+    """
 
     def update(
         self, count: float, exposure: float, *, limit: float, dispersion: float = 1.0
@@ -56,19 +72,9 @@ class RateTest:
         ]
         return attrs.evolve(self, stakes=tuple(map(float.__add__, self.stakes, gains)))
 
-    def stake(self, share: float) -> RateTest:
-        """Return the test with a share of the first reserve moved from cash to all stakes alike.
-
-        Args:
-            share: 0..1 of `RESERVE`; no more is moved than is left, and none back. When to move
-                must not depend on what comes later.
-        """
-        cash, stakes = staked(self.cash, self.stakes, share)
-        return attrs.evolve(self, cash=cash, stakes=stakes)
-
 
 @attrs.frozen
-class ShareTest:
+class ShareTest(_Limit):
     """Hold the wealth of bets that the share of units that fail is above, or below, a limit.
 
     Attributes:
@@ -77,17 +83,6 @@ class ShareTest:
         stakes: the log of what is staked on each of `ALTERNATIVES`, or of `BETTER` for a floor:
             how many times the limit's odds the true odds are supposed to be.
     """
-
-    floor: bool = False
-    cash: float = RESERVE
-    stakes: tuple[float, ...] = attrs.Factory(
-        lambda self: evenly(len(_ratios(self.floor))), takes_self=True
-    )
-
-    @property
-    def log_wealth(self) -> float:
-        """The natural log of the wealth: an e-value at any time. 0 at the start."""
-        return total(self.cash, self.stakes)
 
     def update(self, count: int, units: int, *, limit: float) -> ShareTest:
         """Return the test after one more block of units.
@@ -102,16 +97,6 @@ class ShareTest:
             for odds in _ratios(self.floor)
         ]
         return attrs.evolve(self, stakes=tuple(map(float.__add__, self.stakes, gains)))
-
-    def stake(self, share: float) -> ShareTest:
-        """Return the test with a share of the first reserve moved from cash to all stakes alike.
-
-        Args:
-            share: 0..1 of `RESERVE`; no more is moved than is left, and none back. When to move
-                must not depend on what comes later.
-        """
-        cash, stakes = staked(self.cash, self.stakes, share)
-        return attrs.evolve(self, cash=cash, stakes=stakes)
 
 
 def burn(failures: int, units: int, objective: float) -> float:
