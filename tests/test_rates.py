@@ -176,7 +176,7 @@ def test_an_exposure_is_judged_by_its_own_hours() -> None:
     assert Verdict.HALT is CRASHES.judge(lost, Health(NOON, NOON, ()), CRITERIA).verdict
 
 
-@given(st.integers(1, 50), st.floats(0.01, 10))
+@given(st.integers(1, 50), st.floats(0.01, 5))
 def test_it_says_how_much_more_is_needed(units: int, at_most: float) -> None:
     """So many more units, in so much more time, and the ring can be left."""
     signal = Rate("crash", at_most=at_most)

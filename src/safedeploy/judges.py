@@ -12,6 +12,11 @@ from safedeploy.strata import Poolable, Stratified
 from safedeploy.verdicts import Finding, Verdict
 
 
+_TO_SPARE = 1.1
+"""A stake that could win just what decides would halt as often as alpha allows, so that nobody
+could show that it doesn't do so more often. A tenth to spare costs a hundredth of harm."""
+
+
 @attrs.frozen
 class Judge:
     """Place a signal in its model.
@@ -66,9 +71,9 @@ class Judge:
             alpha: the model's.
             strata: the names of all strata; empty if there are none.
         """
-        signal, decides = self.signal, math.log(max(1, len(strata)) / _share(alpha, part))
+        signal, decides = self.signal, max(1, len(strata)) / _share(alpha, part)
         if isinstance(signal, Comparing):
-            signal = attrs.evolve(signal, enough=decides)
+            signal = attrs.evolve(signal, enough=math.log(_TO_SPARE * decides))
         if strata and isinstance(signal, Poolable):
             signal = Stratified(signal, strata)
         return Judge(self.component, signal, part)
