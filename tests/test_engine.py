@@ -312,3 +312,13 @@ def test_two_engines_do_not_see_each_other() -> None:
     flag = FLAG.serve("on")
     one.kill(flag, by="7", reason="it burns")
     assert (False, True) == (one.value(flag, Context("u")), other.value(flag, Context("u")))
+
+
+@pytest.mark.law("T2")
+def test_a_child_may_be_the_first_to_release() -> None:
+    """A child of a process that has released nothing yet, but was about to, can do it itself."""
+    engine = Engine()
+    engine._launching.acquire()
+    engine._restart()  # what the interpreter calls in the child
+    rollout = engine.release(Shop.flag.serve("new"), quick())
+    assert (rollout,) == engine.rollouts()

@@ -234,16 +234,6 @@ def test_a_child_starts_anew(how: str, tmp_path: Path) -> None:
     SqliteJournal(path).verify()
 
 
-@pytest.mark.law("T2")
-def test_a_child_may_be_the_first_to_release() -> None:
-    """A child of a process that has released nothing yet, but was about to, can do it itself."""
-    engine = Engine()
-    with held(engine):
-        engine._restart()  # what the interpreter calls in the child
-        rollout = engine.release(Shop.flag.serve("new"), quick())
-    assert (rollout,) == engine.rollouts()
-
-
 def judged(rollout: Rollout) -> int:
     return rollout.health.canary.exposures + rollout.health.baseline.exposures
 

@@ -243,6 +243,24 @@ def test_who_leaves_tells_of_no_call() -> None:
     assert (Part(), Part()) == kept.take(START, last=True)[1][""]
 
 
+def test_a_call_that_ends_while_it_is_looked_at_is_not_unfinished() -> None:
+    """Whoever takes it out of the open ones records it; and nobody's call is nobody's."""
+    kept = tally(Asked(deadline=0.0))
+
+    class Ending:
+        @property
+        def place(self) -> tuple[Arm, int]:
+            del kept.open[self]
+            return kept.canary, 1
+
+    class Nobodys:
+        place = None
+
+    kept.open.update({Ending(): 0.0, Nobodys(): 0.0})
+    assert {} == kept.take(START)[1]
+    assert 1 == len(kept.open)
+
+
 def test_threads_lose_nothing() -> None:
     """Outcomes recorded by many threads while blocks are taken are all counted once."""
     kept = tally()

@@ -156,11 +156,10 @@ class Ledger:
     def _count_timed(self, arm: Arm, calls: list[tuple[int, float]]) -> None:
         marks, size, salt, found = self._marks.values, self._marks.size, self._salt, 0
         known, seen, unseen = self._usual()
-        slowest, stood, skip = self._slowest.values, arm.stood, arm.skip
+        slowest, stood, skip, bounds = self._slowest.values, arm.stood, arm.skip, _BOUNDS
         for unit, seconds in calls:
             slot = unit % size
-            mark = marks[slot]
-            slow = slowest[slot]
+            mark, slow = marks[slot], slowest[slot]
             if mark == known or (mark == unseen and unit * salt >> 16 & seen):
                 marks[slot] = mark | ACTIVE
                 found += 1
@@ -168,7 +167,7 @@ class Ledger:
                     stood[slow] += 1
             elif not mark & ACTIVE:
                 self._meet(arm, unit, slot)
-            if seconds > _BOUNDS[slow] and not (skip and unit * salt >> 16 & skip):
+            if seconds > bounds[slow] and not (skip and unit * salt >> 16 & skip):
                 self._rise(arm, unit, slot, seconds)
         arm.units += found * self._weight
         self._active += found
