@@ -72,6 +72,19 @@ def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
+def linger(site: Site, crowd: Crowd) -> None:
+    """Serve on past the bound, until more than one worker has answered: a busy machine takes long.
+
+    What comes of it is in the answers, and checked there.
+    """
+    pause(site.bound + SLACK + 0.7)
+    served = len(crowd.answers)
+    for _ in range(300):
+        if len({each.worker for each in crowd.answers[served:]}) > 1:
+            break
+        pause(0.1)
+
+
 def is_over(rollout: Rollout) -> bool:
     return not rollout.in_flight
 
@@ -169,7 +182,7 @@ def test_workers_halt_together(how: str, tmp_path: Path) -> None:
     watch = Watch(site)
     with running(site) as crowd:
         watch.wait(is_over)
-        pause(site.bound + SLACK + 0.7)
+        linger(site, crowd)
     stream = watch.stream()
     check_stream(stream, ends=states.RolledBack)
     check_counts(stream, site, crowd)
@@ -190,7 +203,7 @@ def test_workers_complete_what_is_healthy(tmp_path: Path) -> None:
     watch = Watch(site)
     with running(site) as crowd:
         watch.wait(is_over)
-        pause(site.bound + SLACK + 0.7)
+        linger(site, crowd)
     stream = watch.stream()
     check_stream(stream, ends=states.Completed)
     check_counts(stream, site, crowd)
@@ -213,7 +226,7 @@ def test_a_kill_reaches_all_workers(tmp_path: Path) -> None:
         crowd.ask("POST", "/")
         at = now()
         watch.wait(is_over)
-        pause(site.bound + SLACK + 0.7)
+        linger(site, crowd)
     check_stream(watch.stream(), ends=states.RolledBack)
     check_withdrawn(site, crowd.answers, at)
     late = max(each.began for each in crowd.answers if each.version == "new") - at
