@@ -1,0 +1,185 @@
+"""Everything that can happen to a small rollout: breadth first, until no new state comes up.
+
+Two rollouts that differ only in what the clock says are one state. Times count from the present,
+and what lies further back than every deadline lies there for ever.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeAlias, get_args
+
+import attrs
+
+from safedeploy import commands, events, rollouts
+from safedeploy.changes import Change
+from safedeploy.events import Event
+from safedeploy.gates import Answer, Check
+from safedeploy.plans import Plan, Ring
+from safedeploy.rollbacks import RollbackPolicy
+from safedeploy.states import Rollout, State
+from safedeploy.verdicts import Verdict
+from tests.laws.histories import EVERY, HEALTH, START, STRANGE, Move, assessed, confirmed
+
+LONG = 3 * EVERY
+"""Every deadline of these plans is as near as this, so that the times before it are few."""
+
+
+WAITS = (0, 1, 3)
+"""After how many intervals what is owed may happen; after three, every deadline has passed."""
+
+Checked: TypeAlias = Callable[[Rollout, Event, Rollout], object]
+
+
+def small(*, rings: int = 2, gates: int = 1, ask: bool = False, bakes: int = 1) -> Plan:
+    """Make a plan of few rings, each behind so many gates."""
+    percents = (1, 50, 100)[-rings:]
+    return Plan(
+        before=(Check("reviewed"),),
+        rings=tuple(
+            Ring(
+                f"ring {number}",
+                percent=percent,
+                bake=bakes * EVERY,
+                gates=tuple(Check(f"gate {gate}") for gate in range(gates)),
+                deadline=LONG,
+            )
+            for number, percent in enumerate(percents)
+        ),
+        health=HEALTH,
+        on_issue=RollbackPolicy.roll_back(ask=ask),
+        alert_deadline=2 * EVERY,
+        assess_every=EVERY,
+    )
+
+
+def begun(plan: Plan) -> Rollout:
+    """Return a rollout of a plan as it begins."""
+    return rollouts.begin(events.Started(START, Change.code("shop", version="2"), plan))
+
+
+def _answered(gate: str, answer: Answer, _: Rollout, at: datetime) -> Event:
+    return events.Answered(at, gate, answer)
+
+
+def _judged(verdict: Verdict, baked: timedelta, rollout: Rollout, at: datetime) -> Event:
+    return assessed(rollout, verdict, at, baked)
+
+
+def _owed(rollout: Rollout, at: datetime) -> Iterator[Event]:
+    """Go through what an honest shell reports next: of each command, and that time has passed."""
+    for command in rollouts.pending(rollout):
+        yield confirmed(command, rollout, at)
+        if isinstance(command, commands.Wake):
+            yield events.Woken(at)
+
+
+def _strange(plan: Plan) -> Mapping[str, Move]:
+    """Return what else can come: late, early, foreign, repeated."""
+    names = {check.name for number in range(len(plan.rings)) for check in plan.gates(number)}
+    gates = {
+        f"{name} {answer.value}": partial(_answered, name, answer)
+        for name in sorted(names)
+        for answer in Answer
+    }
+    judged = {
+        f"{verdict.name} {baked}": partial(_judged, verdict, baked)
+        for verdict in Verdict
+        for baked in ((timedelta(0), timedelta(days=1)) if verdict <= 1 else (timedelta(0),))
+    }
+    return {**STRANGE, **gates, **judged}
+
+
+class Explored:
+    """Go through every state that a plan's rollout can be in, and every step from each.
+
+    Args:
+        plan: the plan.
+        most: how many states to look for; there may be more.
+        check: called with every step: the rollout before, the event, and the rollout after.
+
+    Attributes:
+        rollouts: one rollout of each state.
+        is_whole: whether there are no more states.
+    """
+
+    def __init__(self, plan: Plan, check: Checked, *, most: int) -> None:
+        begin = begun(plan)
+        self.rollouts: dict[object, Rollout] = {key(begin): begin}
+        self.is_whole = True
+        self._strange = _strange(plan)
+        self._honest: dict[object, set[object]] = {}
+        self._explore(deque([begin]), check, most)
+
+    def stuck(self) -> list[Rollout]:
+        """Return the rollouts that honest work doesn't bring to an end."""
+        ahead = [known for known, rollout in self.rollouts.items() if not rollout.in_flight]
+        reached = {*ahead}
+        while ahead:
+            new = self._honest.get(ahead.pop(), set()) - reached
+            reached |= new
+            ahead += new
+        return [rollout for known, rollout in self.rollouts.items() if known not in reached]
+
+    def _explore(self, ahead: deque[Rollout], check: Checked, most: int) -> None:
+        while ahead:
+            before = ahead.popleft()
+            here = key(before)
+            for event, is_owed in self._events(before):
+                after = rollouts.following(before, event)
+                check(before, event, after)
+                there = key(after)
+                if is_owed:
+                    self._honest.setdefault(there, set()).add(here)
+                if there in self.rollouts:
+                    continue
+                if len(self.rollouts) >= most:
+                    self.is_whole = False
+                    continue
+                self.rollouts[there] = after
+                ahead.append(after)
+
+    def _events(self, rollout: Rollout) -> Iterator[tuple[Event, bool]]:
+        for intervals in WAITS:
+            for event in _owed(rollout, rollout.at + intervals * EVERY):
+                yield event, True
+        for move in self._strange.values():
+            yield move(rollout, rollout.at + EVERY), False
+
+
+def key(rollout: Rollout) -> object:
+    """Return what tells a state from others."""
+    at, state, evidence = rollout.at, rollout.state, rollout.evidence
+    judged = (evidence.verdict, evidence.canary.exposures > 0) if evidence else None
+    return (
+        rollout.epoch,
+        rollout.reached,
+        _near(rollout.exposed_at, at),
+        judged,
+        _seen(state, at),
+    )
+
+
+def _seen(state: State, at: datetime) -> object:
+    return type(state), *(_told(getattr(state, name), at) for name in _NAMES[type(state)])
+
+
+def _told(value: Any, at: datetime) -> object:
+    if isinstance(value, datetime):
+        return _near(value, at)
+    if isinstance(value, timedelta):
+        return min(value, LONG)
+    if type(value) in _NAMES:
+        return _seen(value, at)
+    return value if isinstance(value, Hashable) and not isinstance(value, Event) else type(value)
+
+
+def _near(time: datetime, at: datetime) -> timedelta:
+    """Return how far a time is from the present, as far as that counts."""
+    return min(max(time - at, -LONG), LONG)
+
+
+_NAMES = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in get_args(State)}

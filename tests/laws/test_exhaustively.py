@@ -1,0 +1,301 @@
+"""The laws of the machine, held against everything that can happen to a rollout of a small plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pytest
+
+from safedeploy import commands, events, rollouts, states
+from safedeploy.events import Event
+from safedeploy.gates import Answer
+from safedeploy.plans import Plan
+from safedeploy.states import Rollout
+from safedeploy.verdicts import Evidence, Verdict
+from tests.laws.explored import Explored, small
+from tests.laws.histories import EVERY
+
+SHORT = (small(), small(gates=2, ask=True))
+"""Some 11,000 states: all that there are."""
+
+LONG = (
+    small(rings=3, gates=2),
+    small(rings=3, bakes=2),
+    small(rings=3, gates=3, bakes=2, ask=True),
+)
+STATES = 40_000
+"""So many of each of the long ones."""
+
+
+def is_bound(rollout: Rollout, evidence: Evidence, event: Event) -> bool:
+    """Tell whether evidence is about the present exposure, and fresh."""
+    return (
+        rollout.reached >= 0
+        and evidence.scope == rollout.scope
+        and rollout.exposed_at <= evidence.since <= evidence.until <= event.at
+        and event.at - evidence.until <= 2 * EVERY
+    )
+
+
+def is_of_attempt(rollout: Rollout, evidence: Evidence) -> bool:
+    """Tell whether evidence is about this attempt of this change."""
+    return (evidence.scope.change, evidence.scope.attempt) == (str(rollout.change), rollout.attempt)
+
+
+def stands(rollout: Rollout) -> tuple[object, ...]:
+    """Return everything about a rollout but when, and how many events it has seen."""
+    return rollout.state, rollout.epoch, rollout.reached, rollout.evidence, rollout.health
+
+
+# What holds in every step, by the event that makes it
+
+
+def assessed(before: Rollout, event: events.Assessed, after: Rollout) -> None:
+    """A1 to A3, A5, A6 and A12."""
+    state, evidence, verdict = before.state, event.evidence, event.evidence.verdict
+    if not isinstance(state, states.Moving):
+        assert stands(before) == stands(after)
+    elif verdict is Verdict.HALT and is_of_attempt(before, evidence):
+        assert isinstance(after.state, states.Halted)
+    elif verdict is Verdict.INVESTIGATE and is_of_attempt(before, evidence):
+        assert isinstance(after.state, states.Paused)
+    elif not is_bound(before, evidence, event):
+        assert stands(before) == stands(after)
+    elif verdict is not Verdict.PASS or not evidence.canary.exposures:
+        assert (type(state), state.ring) == (type(after.state), after.state.ring)
+    elif isinstance(state, states.Baking):
+        earned = state.baked + min(event.baked, event.at - state.seen)
+        assert (earned >= before.ring.bake) == (not isinstance(after.state, states.Baking))
+
+
+def applied(before: Rollout, event: events.Applied, after: Rollout) -> None:
+    """A ring begins only behind its gates, as the one that was asked for, with nothing baked."""
+    if before.reached == after.reached:
+        assert stands(before) == stands(after)
+        return
+    assert isinstance(before.state, states.Pending)
+    assert isinstance(after.state, states.Baking)
+    assert {check.name for check in before.plan.gates(before.state.ring)} <= before.state.opened
+    assert (event.ring, event.epoch) == (before.ring.name, before.epoch + 1)
+    assert (before.reached + 1, not after.state.baked) == (after.reached, True)
+
+
+def answered(before: Rollout, event: events.Answered, after: Rollout) -> None:
+    """A gate that fails halts; one that isn't asked, or that holds, changes nothing."""
+    state = before.state
+    asked = isinstance(state, states.Pending) and event.gate not in state.opened
+    if not asked or event.gate not in {check.name for check in before.plan.gates(state.ring)}:
+        assert stands(before) == stands(after)
+    elif event.answer is Answer.FAILS:
+        assert isinstance(after.state, states.Halted)
+    else:
+        opens = event.answer is Answer.OPENS
+        assert isinstance(after.state, states.Pending)
+        assert opens == (event.gate in after.state.opened)
+
+
+def alerted(before: Rollout, event: events.Alerted, after: Rollout) -> None:
+    """A8: a user's alert halts at once; one about health stops the clock, for so long at most."""
+    if not isinstance(before.state, states.Moving):
+        assert stands(before) == stands(after)
+    elif event.by_user:
+        assert isinstance(after.state, states.Halted)
+    elif isinstance(before.state, states.Paused):
+        assert before.state == after.state
+    else:
+        assert isinstance(after.state, states.Paused)
+        assert event.at + before.plan.alert_deadline == after.state.deadline
+
+
+def woken(before: Rollout, event: events.Woken, after: Rollout) -> None:
+    """Time alone does no more than to halt what nobody decided, and to say that it is late."""
+    if isinstance(before.state, states.Paused):
+        is_over = event.at >= before.state.deadline
+        assert is_over == isinstance(after.state, states.Halted)
+    else:
+        assert (type(before.state), before.reached) == (type(after.state), after.reached)
+
+
+def aborted(before: Rollout, event: events.Aborted, after: Rollout) -> None:
+    """A person's halt halts whatever moves."""
+    if isinstance(before.state, states.Moving):
+        assert isinstance(after.state, states.Halted)
+    else:
+        assert stands(before) == stands(after)
+
+
+def resumed(before: Rollout, event: events.Resumed, after: Rollout) -> None:
+    """A pause ends where it began, and what was baked before is lost."""
+    if isinstance(before.state, states.Paused):
+        assert type(before.state.was) is type(after.state)
+        assert not isinstance(after.state, states.Baking) or not after.state.baked
+    else:
+        assert stands(before) == stands(after)
+
+
+LAWS: dict[type, Callable[..., None]] = {
+    events.Assessed: assessed,
+    events.Applied: applied,
+    events.Answered: answered,
+    events.Alerted: alerted,
+    events.Woken: woken,
+    events.Aborted: aborted,
+    events.Resumed: resumed,
+}
+
+
+def check(before: Rollout, event: Event, after: Rollout) -> None:
+    """Hold one step against the laws."""
+    shown, shows = rollouts.exposure(before).percent, rollouts.exposure(after).percent
+    completes = isinstance(after.state, states.Completed)
+    assert after.version == before.version + 1
+    assert after.at == max(before.at, event.at)
+    assert after.epoch - before.epoch in {0, 1}
+    assert shows <= shown or isinstance(event, events.Applied) or completes
+    assert shows == 0 or not isinstance(after.state, states.Stopped)
+    if isinstance(before.state, states.Paused) and isinstance(after.state, states.Advancing):
+        assert isinstance(event, events.Resumed)
+    if isinstance(before.state, states.Stopped):
+        assert isinstance(after.state, states.Stopped)
+    if not before.in_flight:
+        assert stands(before) == stands(after)
+    if law := LAWS.get(type(event)):
+        law(before, event, after)
+
+
+def check_state(rollout: Rollout) -> None:
+    """A7, A11, R3: it owes something until it is over, is watched, and names a duty when late."""
+    owed = rollouts.pending(rollout)
+    assert bool(owed) == rollout.in_flight
+    assert len({command.id for command in owed}) == len(owed)
+    watched = rollout.reached >= 0 and isinstance(rollout.state, states.Moving)
+    assert watched == any(isinstance(command, commands.Assess) for command in owed)
+    for command in owed:
+        if isinstance(command, commands.Wake):
+            late = rollouts.following(rollout, events.Woken(command.at))
+            paged = any(isinstance(each, commands.Page) for each in rollouts.pending(late))
+            assert paged or isinstance(late.state, states.Halted)
+
+
+def explored(plan: Plan, most: int) -> Explored:
+    """Hold every state of a plan's rollout against the laws."""
+    found = Explored(plan, check, most=most)
+    for rollout in found.rollouts.values():
+        check_state(rollout)
+    if found.is_whole:
+        assert [] == found.stuck()
+    return found
+
+
+def told(found: list[Explored], capsys: pytest.CaptureFixture[str]) -> int:
+    """Print how many states there were, where somebody sees it, and return it."""
+    number = sum(len(each.rollouts) for each in found)
+    with capsys.disabled():
+        print(f" {number:,} states ", end="")  # noqa: T201 - the number is the result
+    return number
+
+
+@pytest.mark.law("A1")
+@pytest.mark.law("A2")
+@pytest.mark.law("A3")
+@pytest.mark.law("A6")
+@pytest.mark.law("A8")
+@pytest.mark.law("A11")
+@pytest.mark.law("A12")
+@pytest.mark.law("E4")
+@pytest.mark.law("R1")
+@pytest.mark.law("R3")
+def test_every_state_of_small_plans_is_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever happens in whatever order, each step and each state keeps the laws, and ends."""
+    found = [explored(plan, most=STATES) for plan in SHORT]
+    assert all(each.is_whole for each in found)
+    assert told(found, capsys) > 10_000
+
+
+@pytest.mark.long
+def test_many_states_of_larger_plans_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three rings, more gates and longer bakes change nothing about it."""
+    assert told([explored(plan, most=STATES) for plan in LONG], capsys) > 100_000
+
+
+# Planted bugs, each of which the search has to find
+
+
+def replaced(kind: type, do: Callable[..., Any]) -> dict[tuple[type, type], object]:
+    """Return the machine's table, with another handler for one kind of event."""
+    return {pair: do if pair[1] is kind else was for pair, was in rollouts.TRANSITIONS.items()}
+
+
+def without(*pairs: tuple[type, type]) -> dict[tuple[type, type], object]:
+    """Return the machine's table, with holes."""
+    return {pair: do for pair, do in rollouts.TRANSITIONS.items() if pair not in pairs}
+
+
+def leave_on_silence(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Rollout:
+    """Take silence for health."""
+    if event.evidence.verdict <= Verdict.NO_DATA and state.baked >= rollout.ring.bake:
+        return rollouts._leave(rollout, event.at)
+    return BAKED(rollout, state, event)
+
+
+def resume_on_a_pass(rollout: Rollout, state: states.Moving, event: events.Assessed) -> Rollout:
+    """Go on as soon as health looks well, whatever a person thinks."""
+    after = ASSESSED(rollout, state, event)
+    if isinstance(state, states.Paused) and event.evidence.verdict is Verdict.PASS:
+        return attrs.evolve(after, state=state.was)
+    return after
+
+
+BAKED, ASSESSED = rollouts._baked, rollouts._assessed
+
+BUGS: dict[str, tuple[str, object]] = {
+    "a ring is left in silence": ("safedeploy.rollouts._baked", leave_on_silence),
+    "evidence of another time counts": (
+        "safedeploy.rollouts._is_of_exposure",
+        lambda rollout, event: rollout.reached >= 0 and event.evidence.scope == rollout.scope,
+    ),
+    "evidence of elsewhere counts": (
+        "safedeploy.rollouts._is_of_exposure",
+        lambda rollout, event: rollout.reached >= 0,
+    ),
+    "a halt is ignored while paused": (
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Paused, events.Assessed)),
+    ),
+    "a user's alert is ignored while paused": (
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Paused, events.Alerted)),
+    ),
+    "a pass ends a pause": (
+        "safedeploy.rollouts.TRANSITIONS",
+        replaced(events.Assessed, resume_on_a_pass),
+    ),
+    "a recovery is never over": (
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Recovering, events.Withdrawn)),
+    ),
+    "nobody decides, and nothing halts": (
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Paused, events.Woken)),
+    ),
+    "a gate isn't waited for": (
+        "safedeploy.rollouts.closed_gates",
+        lambda rollout, state: (),
+    ),
+    "a pause keeps what was baked": (
+        "safedeploy.rollouts.TRANSITIONS",
+        replaced(
+            events.Resumed, lambda rollout, state, event: attrs.evolve(rollout, state=state.was)
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_search_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the bug in place, some state or step breaks a law."""
+    monkeypatch.setattr(*BUGS[bug])
+    with pytest.raises(AssertionError):
+        explored(small(rings=1), most=STATES)
