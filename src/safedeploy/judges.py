@@ -11,7 +11,6 @@ from safedeploy.signals import Comparing, Criteria, Health, Policy, Signal
 from safedeploy.strata import Poolable, Stratified
 from safedeploy.verdicts import Finding, Verdict
 
-
 _TO_SPARE = 1.1
 """A stake that could win just what decides would halt as often as alpha allows, so that nobody
 could show that it doesn't do so more often. A tenth to spare costs a hundredth of harm."""
@@ -85,13 +84,17 @@ class Judge:
     def finding(self, memory: Any, health: Health, criteria: Criteria) -> Finding:
         """Return what the signal finds, and what that means.
 
+        Where nothing was seen yet, that is silence only once a silence could have been noticed.
+
         Args:
             memory: what the signal remembers.
             health: what has been seen.
             criteria: the model's.
         """
         found, policy = self.signal.judge(memory, health, self.criteria(criteria)), self.policy
-        verdict = policy.means(found.verdict)
+        began = health.since is not None and criteria.at - health.since <= criteria.quiet
+        is_early = began and found.verdict is Verdict.NO_DATA
+        verdict = found.verdict if is_early else policy.means(found.verdict)
         return attrs.evolve(found, verdict=verdict, component=self.component, shadow=policy.shadow)
 
 
