@@ -18,7 +18,7 @@ from safedeploy.plans import Plan, Ring
 from safedeploy.signals import ErrorRate, Usage
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
-from tests.laws.histories import EVERY, START, assessed, started
+from tests.laws.histories import EVERY, START, UNBOUND, USED, assessed, started
 
 EXCLUDING = HealthModel(ErrorRate(margin=1.5), Usage(at_least=10))
 
@@ -134,3 +134,38 @@ def test_a_ring_without_a_minimum_takes_its_bake() -> None:
     assert isinstance(rollouts.following(rollout, told(rollout, True)).state, states.Baking)
     rollout = baking(10 * EVERY, 10 * EVERY)
     assert isinstance(rollouts.following(rollout, told(rollout, None)).state, states.Completed)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INVESTIGATE, Verdict.HALT])
+def test_what_stops_a_rollout_is_counted(verdict: Verdict) -> None:
+    """What was seen of this exposure is kept, so that it can be shown, and counting goes on."""
+    rollout = baking(10 * EVERY, EVERY)
+    event = assessed(rollout, verdict, rollout.at + EVERY)
+    event = attrs.evolve(event, health=attrs.evolve(event.health, canary=USED, block=7))
+    stopped = rollouts.following(rollout, event)
+
+    assert stopped.state.label in ("paused", "halted")
+    assert (event.health, event.evidence) == (stopped.health, stopped.evidence)
+    later = assessed(stopped, verdict, stopped.at + EVERY)
+    later = attrs.evolve(later, health=attrs.evolve(event.health, block=8))
+    still = rollouts.following(stopped, later)
+    assert (8 if verdict is Verdict.INVESTIGATE else 7) == still.health.block
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INVESTIGATE, Verdict.HALT])
+@pytest.mark.parametrize("how", ["of an earlier epoch", "stale", "begun before the exposure"])
+def test_what_stops_a_rollout_late_is_not_counted(how: str, verdict: Verdict) -> None:
+    """Evidence of something else of the attempt stops the rollout, and changes no count."""
+    rollout = baking(10 * EVERY, EVERY)
+    event = UNBOUND[how](rollout, rollout.at + EVERY)
+    assert isinstance(event, events.Assessed)
+    findings = (Finding("made up", verdict, "because"),)
+    worse = attrs.evolve(
+        event,
+        evidence=attrs.evolve(event.evidence, findings=findings),
+        health=attrs.evolve(event.health, canary=USED),
+    )
+    stopped = rollouts.following(rollout, worse)
+
+    assert stopped.state.label in ("paused", "halted")
+    assert (rollout.health, rollout.evidence) == (stopped.health, stopped.evidence)

@@ -142,14 +142,15 @@ def _applied(rollout: Rollout, state: states.Pending, event: events.Applied) -> 
 
 
 def _assessed(rollout: Rollout, state: states.Moving, event: events.Assessed) -> Rollout:
-    verdict = event.evidence.verdict
+    verdict, judged, is_present = event.evidence.verdict, rollout, _is_of_exposure(rollout, event)
+    if is_present:
+        judged = attrs.evolve(rollout, health=event.health, evidence=event.evidence)
     if verdict >= Verdict.INVESTIGATE and _is_of_attempt(rollout, event.evidence):
         # Harm outlives the ring in which it was seen; going on needs fresh evidence of this one.
-        return (_halt if verdict is Verdict.HALT else _pause)(rollout, state, event)
-    if not _is_of_exposure(rollout, event):
-        return rollout
-    judged = attrs.evolve(rollout, health=event.health, evidence=event.evidence)
-    return _baked(judged, state, event) if isinstance(state, states.Baking) else judged
+        return (_halt if verdict is Verdict.HALT else _pause)(judged, state, event)
+    if is_present and isinstance(state, states.Baking):
+        return _baked(judged, state, event)
+    return judged
 
 
 def _baked(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Rollout:
