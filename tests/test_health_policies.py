@@ -143,7 +143,8 @@ def test_a_broken_measurement_means_what_the_signals_say(meaning: Verdict) -> No
     loaded = block(attrs.evolve(FINE.canary, values={"load": 0.5}), FINE.baseline)
 
     *_, source = judged(model, loaded, BROKEN)
-    assert Finding("source", meaning, "connection refused") == source
+    was = None if meaning is Verdict.SOURCE_ERROR else Verdict.SOURCE_ERROR
+    assert Finding("source", meaning, "connection refused", was=was) == source
     assert meaning is evidence(judged(model, loaded, BROKEN)).verdict
     nan = block(attrs.evolve(FINE.canary, values={"load": math.nan}), FINE.baseline)
     assert meaning is evidence(judged(model, nan)).verdict

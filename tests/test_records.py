@@ -304,6 +304,7 @@ findings = st.builds(
     texts,
     st.booleans(),
     st.none() | st.booleans(),
+    st.none() | st.sampled_from(Verdict),
 )
 evidence = st.builds(
     Evidence,
@@ -680,6 +681,9 @@ JUDGED = Evidence(
     (TRIED_OUT,),
     Against.HOLDBACK,
 )
+LOOKED_AT = attrs.evolve(
+    EVIDENCE, findings=(Finding("objective", Verdict.INVESTIGATE, "it burns", was=Verdict.HALT),)
+)
 PART = Part(
     exposures=9,
     units=7,
@@ -715,6 +719,7 @@ KEPT: list[Event | Block] = [
     events.Assessed(
         NOON, JUDGED, Health(NOON, NOON, REMEMBERED, BUSY, BUSY, since=NOON), timedelta(seconds=10)
     ),
+    events.Assessed(NOON, LOOKED_AT, Health(NOON, NOON, ())),
     Unknown(
         NOON,
         "Promoted",

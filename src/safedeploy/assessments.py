@@ -79,7 +79,8 @@ def _against(rollout: Rollout, measurement: Measurement) -> Against:
 def _earned(rollout: Rollout, evidence: Evidence, elapsed: timedelta) -> timedelta:
     state, every = rollout.state, rollout.plan.assess_every
     watched = isinstance(state, Baking) and state.healthy and elapsed <= TOLERANCE * every
-    return elapsed if watched and evidence.verdict <= Verdict.INCONCLUSIVE else timedelta(0)
+    healthy = evidence.but_for(rollout.accepted) <= Verdict.INCONCLUSIVE
+    return elapsed if watched and healthy else timedelta(0)
 
 
 def _progress(rollout: Rollout) -> float:

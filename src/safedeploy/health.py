@@ -156,7 +156,8 @@ class HealthModel:
         if health.error:
             say = (one.policy.source_error for one in self.judges if not one.policy.shadow)
             worst = max(say, default=Verdict.SOURCE_ERROR)
-            found.append(Finding("source", worst, health.error))
+            was = None if worst is Verdict.SOURCE_ERROR else Verdict.SOURCE_ERROR
+            found.append(Finding("source", worst, health.error, was=was))
         if mismatch := mismatch_found(health, criteria.share):
             found.append(mismatch)
         return tuple(found)

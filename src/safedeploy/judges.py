@@ -95,7 +95,9 @@ class Judge:
         began = health.since is not None and criteria.at - health.since <= criteria.quiet
         is_early = began and found.verdict is Verdict.NO_DATA
         verdict = found.verdict if is_early else policy.means(found.verdict)
-        return attrs.evolve(found, verdict=verdict, component=self.component, shadow=policy.shadow)
+        was = None if verdict is found.verdict else found.verdict
+        placed = attrs.evolve(found, component=self.component, shadow=policy.shadow)
+        return attrs.evolve(placed, verdict=verdict, was=was)
 
 
 def _share(alpha: float, part: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ class Verdict(enum.IntEnum):
     SOURCE_ERROR = 3
     """What measures is broken: it holds the rollout and is never the change's fault."""
     INVESTIGATE = 4
-    """A person must look; the clock stops meanwhile."""
+    """A person must look; the clock stops until one has decided."""
     HALT = 5
     """The change does harm."""
 
@@ -172,6 +172,7 @@ class Finding:
         shadow: whether it is only recorded, and has no say in the verdict.
         excluded: whether it is excluded that the canary is worse by the signal's margin; None where
             the signal has none.
+        was: what the signal itself found, where its policy makes another verdict of that.
     """
 
     signal: str
@@ -186,6 +187,22 @@ class Finding:
     component: str = attrs.field(default="", metadata=ADDED)
     shadow: bool = attrs.field(default=False, metadata=ADDED)
     excluded: bool | None = attrs.field(default=None, metadata=ADDED)
+    was: Verdict | None = attrs.field(default=None, metadata=ADDED)
+
+    def but_for(self, accepted: Collection[tuple[str, str]]) -> Verdict:
+        """Return what is left of the verdict once a person has decided to go on.
+
+        Nobody is asked twice to look at the same. What was seen doesn't hold any more; that nothing
+        was, or that what measures is broken, still does. HALT still halts.
+
+        Args:
+            accepted: component and signal of each finding that a person has accepted.
+        """
+        asked = self.verdict is Verdict.INVESTIGATE
+        if not asked or (self.component, self.signal) not in accepted:
+            return self.verdict
+        unseen = (Verdict.NO_DATA, Verdict.SOURCE_ERROR)
+        return self.was if self.was and self.was in unseen else Verdict.PASS
 
 
 @attrs.frozen
@@ -215,7 +232,11 @@ class Evidence:
     @property
     def verdict(self) -> Verdict:
         """The join of all findings that aren't shadows."""
-        return join(found.verdict for found in self.findings if not found.shadow)
+        return self.but_for(())
+
+    def but_for(self, accepted: Collection[tuple[str, str]]) -> Verdict:
+        """Return the verdict once a person has accepted findings: see `Finding.but_for`."""
+        return join(found.but_for(accepted) for found in self.findings if not found.shadow)
 
     @property
     def excludes_margin(self) -> bool:
