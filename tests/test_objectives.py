@@ -69,6 +69,14 @@ burns = st.builds(
 )
 
 
+def test_who_hangs_and_then_fails_burns_once() -> None:
+    """A unit that was counted as unfinished isn't counted again when it fails."""
+    hour = Objective(0.9, burns=(Burn(2, timedelta(hours=1)),), at_least=1)
+    first, then = arm(100, unfinished=10), Counts(10, 10, 10, 0, hung=10)
+    memory = hour.observe(hour.observe(hour.start(), block(first), 0), block(then), 0)
+    assert 10 == sum(failed for _, failed in memory[0].slots)
+
+
 @given(
     histories(),
     st.lists(burns, min_size=1, max_size=3),

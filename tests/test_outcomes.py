@@ -87,6 +87,23 @@ def test_calls_that_never_end_count() -> None:
     assert "calls of 30 canary units didn't end in time" == held.detail
 
 
+@given(st.integers(0, 50), st.integers(0, 9), st.integers(0, 9))
+def test_who_hangs_and_then_fails_came_to_harm_once(late: int, other: int, more: int) -> None:
+    """In the arms, in what is bet on, and for an objective."""
+    first = arm(100, other, unfinished=late + more)
+    then = Counts(100 + late, 100 + late, late, 0, hung=late)
+    once, baseline = arm(200, other, unfinished=late + more), arm(2000, 9)
+    twice = [block(first, baseline), block(then, baseline)]
+    found, expected = (
+        judged_after(ErrorRate(), blocks)
+        for blocks in (twice, [block(first, baseline), block(arm(100), baseline)])
+    )
+
+    assert once.failed_or_hung == (first + then).failed_or_hung
+    assert found.compared == expected.compared
+    assert found.statistic == expected.statistic
+
+
 @pytest.mark.parametrize(
     ("canary", "baseline", "verdict"),
     [

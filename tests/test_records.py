@@ -644,6 +644,7 @@ BUSY = Counts(
     slowest={(0, 89): 60, (89, 97): 5},
     values={"load": 0.5, "heat": math.inf},
 )
+HUNG = attrs.evolve(ARM, hung=2)
 REMEMBERED = (
     (LabelTest(), LabelTest(canary=9)),
     Pace(NOON, 12, 25),
@@ -720,6 +721,7 @@ KEPT: list[Event | Block] = [
         NOON, JUDGED, Health(NOON, NOON, REMEMBERED, BUSY, BUSY, since=NOON), timedelta(seconds=10)
     ),
     events.Assessed(NOON, LOOKED_AT, Health(NOON, NOON, ())),
+    events.Assessed(NOON, LOOKED_AT, Health(NOON, NOON, (), HUNG)),
     Unknown(
         NOON,
         "Promoted",

@@ -77,6 +77,7 @@ class Counts:
         slowest: how the slowest call so far of each active unit moved: units, by the latency
             bucket (see `latencies`) before and after; 0 where it had none before.
         values: the latest values of the host's own metrics, by name.
+        hung: those of `failures` that were counted as `unfinished` before.
     """
 
     exposures: int = 0
@@ -93,12 +94,18 @@ class Counts:
     values: Mapping[str, float] = attrs.field(
         default=NOTHING, converter=frozen, hash=False, metadata=ADDED
     )
+    hung: int = attrs.field(default=0, metadata=ADDED)
+
+    @property
+    def failed_or_hung(self) -> int:
+        """How many units failed or have a call that never ended in time, each of them once."""
+        return self.failures + self.unfinished - self.hung
 
     @property
     def is_possible(self) -> bool:
         """Whether nothing is below zero or infinite, and no more failed than could."""
         counted = (self.exposures, self.units, self.failures, self.fresh, self.unfinished)
-        numbers = (*counted, *self.events.values(), *self.slowest.values())
+        numbers = (*counted, self.hung, *self.events.values(), *self.slowest.values())
         return all(0 <= number < math.inf for number in numbers) and self.failures <= self.units
 
     def __add__(self, other: Counts) -> Counts:
@@ -112,6 +119,7 @@ class Counts:
             _added(self.events, other.events),
             _added(self.slowest, other.slowest),
             {**self.values, **other.values},
+            self.hung + other.hung,
         )
 
 

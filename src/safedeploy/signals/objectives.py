@@ -183,4 +183,4 @@ class Objective(Policy):
         return 1 - self.target
 
     def _failures(self, counts: Counts) -> int:
-        return counts.events.get(self.of, 0) if self.of else counts.failures + counts.unfinished
+        return counts.events.get(self.of, 0) if self.of else counts.failed_or_hung

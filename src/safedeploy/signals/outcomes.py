@@ -133,8 +133,10 @@ class ErrorRate(Comparing):
     def _arm(self, counts: Counts) -> Arm:
         if self.of:
             return Arm(counts.units, counts.events.get(self.of, 0))
-        hanging = counts.unfinished if self.unfinished == "fails" else 0
-        return Arm(counts.units, counts.failures + hanging)
+        if self.unfinished == "holds":
+            return Arm(counts.units, counts.failures)
+        # Who failed after hanging has failed before, so isn't among those who still could.
+        return Arm(counts.units - counts.hung, counts.failed_or_hung)
 
 
 @attrs.frozen(kw_only=True)
