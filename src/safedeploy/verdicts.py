@@ -142,8 +142,9 @@ class Measurement:
         error: why nothing could be measured; empty where it could.
         block: the number of the last posted block that is in it; 0 where nobody posts blocks.
         seen: when the last outcome in it was recorded, if that may be long before its end.
-        strata: both arms of each stratum, by its name, where the health model has strata. The rest
-            is the stratum "". `canary` and `baseline` are the sums of all.
+        strata: both arms of each stratum, by its name, where the health model has strata; without
+            them it can't be judged then. The rest is the stratum "". `canary` and `baseline` are
+            the sums of all.
         against: what the baseline is.
     """
 
