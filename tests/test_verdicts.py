@@ -183,8 +183,8 @@ def test_only_what_can_be_is_possible(one: Counts) -> None:
 
 def test_what_the_baseline_is_has_a_name() -> None:
     """Each is told apart, and says in words what it is."""
-    assert ["REST", "HOLDBACK", "PREVIOUS", "BEFORE"] == [each.name for each in Against]
-    assert 4 == len({each.value for each in Against})
+    assert ["REST", "HOLDBACK", "PREVIOUS", "BEFORE", "NOBODY"] == [each.name for each in Against]
+    assert 5 == len({each.value for each in Against})
     assert Against.REST is evidence().against
 
 

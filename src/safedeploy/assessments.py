@@ -70,10 +70,11 @@ def is_worth_recording(recorded: Rollout, after: Rollout) -> bool:
 
 
 def _against(rollout: Rollout, measurement: Measurement) -> Against:
-    """Return what the baseline is: in the last ring, all that is left of the rest is held back."""
-    is_last = rollout.ring.percent + rollout.plan.holdback >= 100
-    is_rest = measurement.against is Against.REST
-    return Against.HOLDBACK if is_last and is_rest else measurement.against
+    """Return what the baseline is: in the last ring, what is left of the rest is held back."""
+    plan, reached = rollout.plan, rollout.reached
+    if measurement.against is not Against.REST or plan.rings[reached].percent + plan.holdback < 100:
+        return measurement.against
+    return Against.HOLDBACK if plan.exposed(reached) < 100 else Against.NOBODY
 
 
 def _earned(rollout: Rollout, evidence: Evidence, elapsed: timedelta) -> timedelta:

@@ -61,6 +61,7 @@ class Against(enum.Enum):
     HOLDBACK = "the holdback, at the same time"
     PREVIOUS = "the previous version, at the same time"
     BEFORE = "the time before the change"
+    NOBODY = "nobody: the change has reached all, and what judges needs no baseline"
 
 
 @attrs.frozen
