@@ -105,7 +105,8 @@ class Objective(Policy):
         of: the name of an event that is counted rather than failures.
         burns: how fast the error budget may burn, and over which windows.
         at_least: failures in the long window before a rate is believed; 1 or more. With little
-            traffic, one failure is a high rate and says little.
+            traffic, one failure is a high rate and says little. So nothing passes, either, until a
+            ring has had so many units: fewer couldn't have failed so often.
         name: what findings call it.
 
     Raises:
@@ -170,9 +171,13 @@ class Objective(Policy):
             key=lambda each: (each[0], each[1] / each[2].rate),
             default=(Verdict.PASS, max(rates), self.burns[0]),
         )
-        seen = f"the budget of {self._budget:.3%} burns {rate:.2g} times as fast as it may"
-        over = f" over {burn.over}, where {burn.rate:g} is too fast" if fired else ""
-        return Finding(self.name, verdict, seen + over, statistic=rate, threshold=burn.rate)
+        lacking = 0 if fired else max(0, self.at_least - health.canary.units)
+        if lacking:
+            verdict, why = Verdict.INCONCLUSIVE, f"; {lacking} more canary units are needed"
+        else:
+            why = f" over {burn.over}, where {burn.rate:g} is too fast" if fired else ""
+        seen = f"the budget of {self._budget:.3%} burns {rate:.2g} times as fast as it may{why}"
+        return Finding(self.name, verdict, seen, rate, burn.rate, remaining=lacking)
 
     def can_notice(self, criteria: Criteria) -> bool:
         """Have no say in what is relative to the baseline."""
