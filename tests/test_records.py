@@ -734,6 +734,8 @@ KEPT: list[Event | Block] = [
 ]
 LINES = (Path(__file__).parent / "data" / "records.jsonl").read_text(encoding="utf-8").splitlines()
 RECORDS = LINES[:-3]
+ASKED_FOR = ("plan", "health", "signals", 1, "margin")
+"""The only one in its line that has a say: the ring's minimum bake asks for it."""
 
 
 @pytest.mark.parametrize(("value", "line"), list(zip(KEPT, LINES, strict=True)))
@@ -851,6 +853,8 @@ def test_a_field_that_is_missing_takes_its_default(line: str) -> None:
             for field in (attrs.fields(kind) if kind and attrs.has(kind) else ())
         } | {"alpha": True, "waive": True}
         for name in set(tree) - {"$"}:
+            if (*path, name) == ASKED_FOR:
+                continue
             text = changed(line, number, **{name: None})
             is_unknown = isinstance(CODEC.decode(text), Unknown)
             assert defaults.get(name, False) != is_unknown, (path, name)

@@ -93,8 +93,11 @@ class HealthModel:
 
     @property
     def has_margin(self) -> bool:
-        """Whether a signal has a margin to exclude, so that a ring may be left early."""
-        return any(judge.told("margin") for judge in self.judges)
+        """Whether a signal has a margin to exclude, so that a ring may be left early.
+
+        What a shadow excludes has no say in that.
+        """
+        return any(judge.told("margin") for judge in self.judges if not judge.policy.shadow)
 
     @property
     def is_absolute(self) -> bool:
