@@ -173,7 +173,8 @@ class Finding:
         detail: the reason, for people.
         statistic: the value that was compared, where there is one (an e-value, say).
         threshold: what it was compared with.
-        remaining: how many more canary units are needed, where that can be told.
+        remaining: how many more canary units are needed, where that can be told: to pass, while too
+            few were seen; then, if it leans to worse, to decide.
         wait: how long that takes at the present rate.
         effect: how many times the baseline's rate the canary's is, as seen.
         compared: units of the canary and of the baseline, and how many of each met what is counted:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
+from safedeploy import statistics
 from safedeploy.errors import DefinitionError
 from safedeploy.signals.policies import Policy
 from safedeploy.signals.port import Criteria, Health
@@ -80,16 +81,16 @@ class Window:
         slots[-1] = (slots[-1][0] + units, slots[-1][1] + failures)
         return Window(max(self.last, number), tuple(slots))
 
-    def burns(self, budget: float, at_least: int) -> float:
+    def burns(self, target: float, at_least: int) -> float:
         """Return how fast the budget burns in both windows: the lower rate; 0 if too few failed."""
         if sum(failed for _, failed in self.slots) < at_least:
             return 0.0
-        return min(_rate(self.slots[-slots:]) / budget for slots in (SLOTS, 2))
+        return min(_burn(self.slots[-slots:], target) for slots in (SLOTS, 2))
 
 
-def _rate(slots: tuple[tuple[int, int], ...]) -> float:
-    units = sum(units for units, _ in slots)
-    return sum(failed for _, failed in slots) / units if units else 0.0
+def _burn(slots: tuple[tuple[int, int], ...], target: float) -> float:
+    units, failed = map(sum, zip(*slots, strict=True))
+    return statistics.burn(failed, units, target)
 
 
 def _burns(given: Iterable[Burn]) -> tuple[Burn, ...]:
@@ -163,7 +164,7 @@ class Objective(Policy):
         """Compare how fast the budget burns with how fast it may."""
         if not health.canary.units:
             return Finding(self.name, Verdict.NO_DATA, "the canary was never used")
-        rates = [window.burns(self._budget, self.at_least) for window in memory]
+        rates = [window.burns(self.target, self.at_least) for window in memory]
         pairs = list(zip(rates, self.burns, strict=True))
         fired = [(burn.verdict, rate, burn) for rate, burn in pairs if rate >= burn.rate]
         verdict, rate, burn = max(
