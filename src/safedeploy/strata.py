@@ -40,7 +40,9 @@ def checked_strata(strata: Mapping[str, Audience]) -> Mapping[str, Audience]:
 
 
 def refused(measurement: Measurement, names: Collection[str]) -> str:
-    """Return why a measurement can't be believed; empty where it can.
+    """Return why a measurement can't be folded in; empty where it can.
+
+    Whatever a host's source gives was doubted in more ways before: see `doubts.why_impossible`.
 
     Args:
         measurement: the measurement.
