@@ -20,7 +20,7 @@ from safedeploy.components import (
 from safedeploy.errors import DefinitionError
 from safedeploy.judges import Judge
 from safedeploy.signals import Criteria, Health, Signal, mismatch_found
-from safedeploy.strata import REST, checked_strata, refused
+from safedeploy.strata import REST, Stratified, checked_strata, refused
 from safedeploy.validators import ADDED, NOTHING, real
 from safedeploy.verdicts import Against, Evidence, Finding, Measurement, Verdict, join
 
@@ -193,7 +193,9 @@ class HealthModel:
         if measurement.against is Against.BEFORE and "concurrent baseline" not in self.waive:
             mend = 'waive={"concurrent baseline": "why that is fine"}'
             return f"compared with the time before: {mend}"
-        return refused(measurement, (REST, *self.strata) if self.strata else ())
+        # Where nobody is compared, those who differ needn't be told apart.
+        apart = any(isinstance(judge.signal, Stratified) for judge in self.judges)
+        return refused(measurement, (REST, *self.strata) if apart else ())
 
     def _together(self, asked: list[tuple[Judge, Finding]]) -> Finding | None:
         """Return a finding if signals halt by their mean wealth, though none does by itself."""
