@@ -10,11 +10,11 @@ import pytest
 from safedeploy import commands, rollouts
 from safedeploy.assessments import assess
 from safedeploy.changes import Change
-from safedeploy.events import Started
+from safedeploy.events import Applied, Started
 from safedeploy.health import HealthModel
 from safedeploy.plans import Plan, Ring
-from safedeploy.signals import ErrorRate, Usage
-from safedeploy.states import Rollout
+from safedeploy.signals import ErrorRate, Objective, Usage
+from safedeploy.states import Pending, Rollout
 from safedeploy.verdicts import Against, Counts, Measurement, Verdict
 from tests.laws.histories import EVERY, START, assessed, confirmed
 
@@ -97,6 +97,30 @@ def test_evidence_names_its_baseline(ring: int, measured_against: Against, told:
     event = assess(rollout, measured(rollout, measured_against), rollout.at + EVERY, EVERY)
 
     assert told is event.evidence.against
+
+
+@pytest.mark.parametrize(
+    ("measured_against", "told"),
+    [(Against.REST, Against.NOBODY), (Against.PREVIOUS, Against.PREVIOUS)],
+)
+def test_without_a_holdback_nobody_is_left(measured_against: Against, told: Against) -> None:
+    """In a ring that reaches all, evidence names nobody unless the source has a baseline."""
+    model = HealthModel(Objective(0.999), Usage(at_least=10))
+    plan = Plan(rings=[Ring("all", percent=100)], health=model, holdback=0, assess_every=EVERY)
+    begun = rollouts.begin(Started(START, Change.code("shop", version="2"), plan))
+    rollout = rollouts.following(begun, Applied(START, "all", 1))
+    event = assess(rollout, measured(rollout, measured_against), rollout.at + EVERY, EVERY)
+
+    assert told is event.evidence.against
+
+
+def test_a_ring_that_waits_says_nothing_of_those_before_it() -> None:
+    """While the last ring waits for its gates, the ones before are still compared with the rest."""
+    rollout = reached(1)
+    waiting = attrs.evolve(rollout, state=Pending(2, rollout.at))
+    event = assess(waiting, measured(waiting), waiting.at + EVERY, EVERY)
+
+    assert Against.REST is event.evidence.against
 
 
 def test_a_wait_is_that_of_the_present_exposure() -> None:

@@ -63,6 +63,7 @@ class ByHand:
         """Count a block."""
         failing = part.failing - self.failed
         self.failed |= failing
+        late = failing & self.hung
         hung, fresh = part.unfinished - self.failed - self.hung, part.fresh - self.seen
         self.hung |= hung
         self.seen |= fresh
@@ -81,6 +82,7 @@ class ByHand:
             len(hung),
             Counter(name for name, _ in met),
             moved,
+            hung=len(late),
         )
 
 
@@ -188,6 +190,19 @@ def test_whoever_hangs_is_among_those_who_could() -> None:
     census.count(attrs.evolve(Census().summary("r#1", 1), halved=(2, 2)), 1)
     hung = frozenset({4, 8, 12, 13})
     assert Counts(4, 3, 0, 0, 3) == counted(census, Part(4, 4, unfinished=hung), 2)
+
+
+def test_who_fails_after_hanging_came_to_harm_once() -> None:
+    """Whichever process says so, and in whatever order, in the sum a unit counts once."""
+    census = Census()
+    first = counted(census, Part(3, 3, unfinished=frozenset({1, 2})), 1)
+    then = counted(census, Part(3, 3, failing=frozenset({2, 3})), 2)
+    again = counted(census, Part(3, 3, frozenset({1, 2}), unfinished=frozenset({3})), 3)
+
+    assert [(0, 2, 0), (2, 0, 1), (1, 0, 1)] == [
+        (each.failures, each.unfinished, each.hung) for each in (first, then, again)
+    ]
+    assert 3 == (first + then + again).failed_or_hung
 
 
 def test_calls_that_go_on_are_known_until_a_later_block_tells_of_none() -> None:

@@ -37,6 +37,7 @@ def counts(draw: st.DrawFn) -> Counts:
         draw(st.dictionaries(st.text(), NUMBERS, max_size=2)),
         draw(st.dictionaries(pairs, NUMBERS, max_size=3)),
         draw(st.dictionaries(st.text(), st.floats(-1e9, 1e9), max_size=2)),
+        draw(st.integers(0, failures)),
     )
 
 
@@ -66,7 +67,9 @@ def test_what_can_be_true_is_believed(measurement: Measurement) -> None:
 
 BAD = st.sampled_from([-1, -0.5, math.nan, math.inf, -math.inf, True, None, "7", 1j])
 WRONG = st.one_of(
-    st.tuples(st.sampled_from(["exposures", "units", "failures", "fresh", "unfinished"]), BAD),
+    st.tuples(
+        st.sampled_from(["exposures", "units", "failures", "fresh", "unfinished", "hung"]), BAD
+    ),
     st.tuples(st.just("events"), BAD.map(lambda bad: {"crash": bad})),
     st.tuples(st.just("slowest"), BAD.map(lambda bad: {(0, 1): bad})),
     st.tuples(st.just("values"), st.sampled_from([math.nan, math.inf]).map(lambda bad: {"p": bad})),
@@ -98,6 +101,7 @@ def test_more_failures_than_attempts_are_doubted(
         attrs.evolve(whole, failures=whole.units + more),
         attrs.evolve(whole, unfinished=whole.units + more),
         attrs.evolve(whole, units=whole.exposures + more),
+        attrs.evolve(whole, hung=whole.failures + more),
     ):
         found = why_impossible(evolved(attrs.evolve(measurement, strata={}), arm, spoilt))
         assert found.startswith(f"{arm}: more")

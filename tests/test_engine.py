@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 
+from safedeploy import rollouts
 from safedeploy.audiences import Percentage
 from safedeploy.changes import Change
 from safedeploy.clocks import IDLE, POLL
@@ -21,10 +23,13 @@ from safedeploy.errors import (
 from safedeploy.events import Event
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer, Check
+from safedeploy.health import HealthModel
 from safedeploy.journals import MemoryJournal
 from safedeploy.plans import Plan, Ring
+from safedeploy.signals import UserReports
 from safedeploy.states import Rollout
 from safedeploy.testing import FakeClock
+from safedeploy.verdicts import Counts, Measurement, Scope
 from tests.laws.histories import EVERY, HEALTH
 from tests.laws.shops import Shop, customer, quick
 
@@ -322,3 +327,75 @@ def test_a_child_may_be_the_first_to_release() -> None:
     engine._restart()  # what the interpreter calls in the child
     rollout = engine.release(Shop.flag.serve("new"), quick())
     assert (rollout,) == engine.rollouts()
+
+
+class Host:
+    """A monitor that measures two arms alike, and knows of people who report trouble."""
+
+    def __init__(self) -> None:
+        self.reports = 0
+        self.failures = 0
+
+    def measure(self, scope: Scope, at: datetime) -> Measurement:
+        reports, self.reports = self.reports, 0
+        canary = Counts(200, 200, self.failures, events={"report": reports} if reports else {})
+        return Measurement(at, at, canary, Counts(200, 200))
+
+
+def reporting() -> tuple[Host, Shop]:
+    """Bring a release of which somebody reports trouble to its first ring."""
+    plan = quick()
+    signals = (*plan.health.signals, UserReports())
+    host = Host()
+    shop = Shop(
+        plan=attrs.evolve(plan, health=HealthModel(*signals)), source=host, customers=0
+    ).open(intervals=2)
+    host.reports = 1
+    shop.serve_an_interval()
+    assert "paused" == shop.rollout.state.label
+    return host, shop
+
+
+def leave(shop: Shop) -> None:
+    """Go on until the next ring has begun, with nobody asked meanwhile."""
+    for _ in range(20):
+        shop.serve_an_interval()
+        assert "paused" != shop.rollout.state.label
+        if shop.rollout.reached == 1:
+            return
+    pytest.fail("the ring wasn't left")
+
+
+def test_who_has_looked_at_reports_can_go_on() -> None:
+    """Once a person goes on, the same reports don't pause again, and the ring is left."""
+    _, shop = reporting()
+    resumed = shop.engine.resume(shop.rollout, by="7", reason="they hold the phone upside down")
+    assert "baking" == resumed.state.label
+    leave(shop)
+    assert frozenset() == shop.rollout.accepted
+    assert rollouts.fold(shop.journal.read(shop.rollout.id)) == shop.rollout
+
+
+def test_who_has_looked_at_reports_is_told_of_them_in_the_next_ring() -> None:
+    """A new ring asks again; and harm halts, whatever was accepted."""
+    host, shop = reporting()
+    shop.engine.resume(shop.rollout, by="7", reason="it is only one")
+    leave(shop)
+    host.reports = 1
+    shop.serve_an_interval()
+    assert "paused" == shop.rollout.state.label
+    shop.engine.resume(shop.rollout, by="7", reason="only one again")
+    host.failures = 100
+    assert "rolled back" == shop.open().rollout.state.label
+
+
+def test_a_restart_remembers_what_was_accepted() -> None:
+    """Another engine on the same journal doesn't ask again."""
+    _, shop = reporting()
+    shop.engine.resume(shop.rollout, by="7", reason="it is only one")
+    other = Shop(
+        plan=shop.rollout.plan, journal=shop.close().journal, source=Host(), start=shop.clock.now()
+    )
+    assert {("", "user reports")} == other.rollout.accepted
+    other.serve_an_interval()
+    assert "baking" == other.rollout.state.label

@@ -7,14 +7,19 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
+import attrs
 import pytest
 
-from safedeploy import rollouts
+from safedeploy import events, rollouts
 from safedeploy.blocks import Block
 from safedeploy.errors import JournalUnavailableError
 from safedeploy.events import Event
+from safedeploy.flights import Flight
+from safedeploy.gates import Answer
 from safedeploy.journals import Journal, Lease, MemoryJournal
 from safedeploy.states import Rollout
+from safedeploy.verdicts import Verdict
+from tests.laws.histories import EVERY, START, USED, assessed, started
 from tests.laws.shops import Shop, customer, quick
 
 
@@ -221,3 +226,28 @@ def test_an_observer_that_fails_breaks_nothing(capsys: pytest.CaptureFixture[str
     shop = Shop(observer=observe).open()
     assert "completed" == shop.rollout.state.label
     assert "an observer failed" in capsys.readouterr().err
+
+
+def test_what_stops_a_rollout_counts_nothing_that_is_to_be_counted_anew() -> None:
+    """Somebody else has judged meanwhile: it pauses all the same, and what it saw is given up."""
+    journal = FlakyJournal()
+    begun = started()
+    applied = events.Applied(START, "canary", 1)
+    opened = events.Answered(START, "reviewed", Answer.OPENS)
+    name = rollouts.begin(begun).id
+    journal.append(name, [begun, opened, applied], expected=0)
+    flight = Flight(journal.read(name), journal, lambda *_: None)
+    honest = assessed(flight.rollout, Verdict.INVESTIGATE, START + EVERY)
+    mine = attrs.evolve(honest, health=attrs.evolve(honest.health, canary=USED))
+    theirs = assessed(flight.rollout, Verdict.PASS, START + EVERY)
+    journal.full = True
+    flight.record(mine)
+    journal.full = False
+    journal.append(name, [theirs], expected=3)
+    flight.reload()
+
+    assert "paused" == flight.rollout.state.label
+    assert theirs.health == flight.rollout.health
+    assert 1 == flight.dropped
+    flight.try_to_save()
+    assert rollouts.fold(journal.read(name)) == flight.rollout

@@ -114,10 +114,24 @@ def test_silence_means_what_the_signal_says(meaning: Verdict) -> None:
     """It holds, calls a person or halts; it never passes."""
     model = HealthModel(ErrorRate(), Usage(at_least=1, no_data=meaning))
 
-    usage = judged(model)[1]
+    usage = judged(model, criteria=LATER)[1]
     assert ("usage", meaning) == (usage.signal, usage.verdict)
-    assert meaning is evidence(judged(model)).verdict
+    assert meaning is evidence(judged(model, criteria=LATER)).verdict
     assert Verdict.PASS is evidence(judged(model, FINE)).verdict
+
+
+LATER = attrs.evolve(PATIENT, at=NOON + PATIENT.quiet + timedelta(microseconds=1))
+
+
+@pytest.mark.law("A3")
+@pytest.mark.parametrize("meaning", [Verdict.NO_DATA, Verdict.INVESTIGATE, Verdict.HALT])
+@given(st.timedeltas(timedelta(0), PATIENT.quiet))
+def test_a_ring_that_has_just_begun_isnt_silent_yet(meaning: Verdict, passed: timedelta) -> None:
+    """Until a silence could have been noticed, there being nothing to see only holds."""
+    model = HealthModel(ErrorRate(), Usage(at_least=1, no_data=meaning))
+    early = attrs.evolve(PATIENT, at=NOON + passed)
+
+    assert Verdict.NO_DATA is evidence(judged(model, criteria=early)).verdict
 
 
 @pytest.mark.law("A4")
@@ -129,7 +143,8 @@ def test_a_broken_measurement_means_what_the_signals_say(meaning: Verdict) -> No
     loaded = block(attrs.evolve(FINE.canary, values={"load": 0.5}), FINE.baseline)
 
     *_, source = judged(model, loaded, BROKEN)
-    assert Finding("source", meaning, "connection refused") == source
+    was = None if meaning is Verdict.SOURCE_ERROR else Verdict.SOURCE_ERROR
+    assert Finding("source", meaning, "connection refused", was=was) == source
     assert meaning is evidence(judged(model, loaded, BROKEN)).verdict
     nan = block(attrs.evolve(FINE.canary, values={"load": math.nan}), FINE.baseline)
     assert meaning is evidence(judged(model, nan)).verdict

@@ -256,25 +256,26 @@ def test_strata_are_placed_where_they_can_be_pooled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("signal", "component", "verdict", "shadow"),
+    ("signal", "component", "verdict", "shadow", "was"),
     [
-        (ErrorRate(), "", Verdict.HALT, False),
-        (LOOK, "", Verdict.INVESTIGATE, False),
-        (SHADOW, "shop", Verdict.HALT, True),
-        (Own(), "shop", Verdict.HALT, False),
+        (ErrorRate(), "", Verdict.HALT, False, None),
+        (LOOK, "", Verdict.INVESTIGATE, False, Verdict.HALT),
+        (SHADOW, "shop", Verdict.HALT, True, None),
+        (Own(), "shop", Verdict.HALT, False, None),
     ],
     ids=["usual", "looked at", "tried", "own"],
 )
 def test_a_finding_means_what_the_policy_says(
-    signal: Signal, component: str, verdict: Verdict, shadow: bool
+    signal: Signal, component: str, verdict: Verdict, shadow: bool, was: Verdict | None
 ) -> None:
-    """Its verdict is the policy's, and it names its component."""
+    """Its verdict is the policy's, it names its component, and it keeps what it was."""
     judge = Judge(component, signal)
     canary, baseline = arm(100, 50), arm(9900, 99)
     memory = signal.observe(signal.start(), block(canary, baseline), 0)
     found = judge.finding(memory, Health(NOON, NOON, (), canary, baseline), CRITERIA)
 
     assert (verdict, component, shadow) == (found.verdict, found.component, found.shadow)
+    assert was is found.was
 
 
 def test_a_signal_judges_by_its_own_part() -> None:

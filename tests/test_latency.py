@@ -285,15 +285,19 @@ def test_a_unit_is_too_slow_once(signal: Latency) -> None:
 def test_only_what_was_compared_counts(signal: Latency, strata: Mapping[str, Group]) -> None:
     """Canary units that wait for timings of the baseline don't bring a pass nearer."""
     model = HealthModel(signal, waive={"usage": "here"}, strata=strata)
-    compared = block(timed(*USUAL, times=3), timed(*USUAL, times=900))
+
+    def told(*pair: Counts) -> Measurement:
+        return block(*pair, strata={"": pair} if strata else {})
+
+    compared = told(timed(*USUAL, times=3), timed(*USUAL, times=900))
     before = model.observe(model.start(NOON), compared, 0)
-    waits = block(timed(*USUAL, times=90), arm(4000))
+    waits = told(timed(*USUAL, times=90), arm(4000))
     after = model.observe(before, waits, 0)
     found = [model.judge(health, CRITERIA)[0] for health in (before, after)]
 
     assert [Verdict.INCONCLUSIVE] * 2 == [each.verdict for each in found]
     assert 0 < (found[0].remaining or 0) <= (found[1].remaining or 0)
-    came = model.observe(after, block(NONE, timed(*USUAL, times=900)), 0)
+    came = model.observe(after, told(NONE, timed(*USUAL, times=900)), 0)
     assert Verdict.PASS is model.judge(came, CRITERIA)[0].verdict
 
 

@@ -189,6 +189,8 @@ def test_a_model_has_a_margin_if_a_signal_has() -> None:
     assert HealthModel(HALF, Usage(at_least=1)).has_margin
     assert HealthModel(HALF, Usage(at_least=1), strata=STRATA).has_margin
     assert not HealthModel(ErrorRate(), Usage(at_least=1)).has_margin
+    shadow = attrs.evolve(HALF, shadow=True, name="tried")
+    assert not HealthModel(ErrorRate(), shadow, Usage(at_least=1)).has_margin
 
 
 # Promises

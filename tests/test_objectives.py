@@ -69,6 +69,14 @@ burns = st.builds(
 )
 
 
+def test_who_hangs_and_then_fails_burns_once() -> None:
+    """A unit that was counted as unfinished isn't counted again when it fails."""
+    hour = Objective(0.9, burns=(Burn(2, timedelta(hours=1)),), at_least=1)
+    first, then = arm(100, unfinished=10), Counts(10, 10, 10, 0, hung=10)
+    memory = hour.observe(hour.observe(hour.start(), block(first), 0), block(then), 0)
+    assert 10 == sum(failed for _, failed in memory[0].slots)
+
+
 @given(
     histories(),
     st.lists(burns, min_size=1, max_size=3),
@@ -185,9 +193,23 @@ def test_little_traffic_fires_nothing(failures: int) -> None:
     """Fewer failures than asked for say nothing, even if everything fails."""
     rare = [at(7 * minute, 1, 1) for minute in range(failures)]
 
-    assert Verdict.PASS is judged_after(Objective(0.999), rare).verdict
+    assert Verdict.INCONCLUSIVE is judged_after(Objective(0.999), rare).verdict
     assert Verdict.HALT is judged_after(Objective(0.999, at_least=failures), rare).verdict
     assert Verdict.HALT is judged_after(Objective(0.999), [*rare, at(63, 10, 10)]).verdict
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 30))
+def test_nothing_passes_before_it_could_have_fired(least: int, units: int, failed: int) -> None:
+    """Too few units to fail often enough are too few to tell; after that it says so at once."""
+    objective = Objective(0.9, burns=(Burn(2, HOUR),), at_least=least)
+    found = judged(objective, arm(units, min(units, failed)))
+
+    if units < least:
+        assert (Verdict.INCONCLUSIVE, least - units) == (found.verdict, found.remaining)
+        assert found.detail.endswith(f"; {least - units} more canary units are needed")
+    else:
+        assert found.verdict in (Verdict.PASS, Verdict.HALT)
+        assert 0 == found.remaining
 
 
 @pytest.mark.law("A3")

@@ -81,27 +81,59 @@ def test_calls_that_never_end_count() -> None:
     assert Verdict.HALT is judged(ErrorRate(), *hangs).verdict
     assert Verdict.PASS is judged(ErrorRate(), *both).verdict
     assert judged(ErrorRate(), arm(1000, 60), arm(99_000, 990)) == judged(ErrorRate(), *hangs)
-    held = judged(ErrorRate(unfinished="holds"), *both)
-    assert (4000, 396_000, 10, 990) == held.compared
+    assert (4000, 396_000, 10, 990) == judged(HOLDS, *both).compared
+    held = judged(HOLDS, arm(4000, 10, unfinished=80), both[1])
     assert Verdict.NO_DATA is held.verdict
-    assert "calls of 30 canary units didn't end in time" == held.detail
+    assert "calls of 80 canary units didn't end in time" == held.detail
+
+
+HOLDS = ErrorRate(unfinished="holds")
+
+
+@given(st.integers(0, 50), st.integers(0, 9), st.integers(0, 9))
+def test_who_hangs_and_then_fails_came_to_harm_once(late: int, other: int, more: int) -> None:
+    """In the arms, in what is bet on, and for an objective."""
+    first = arm(100, other, unfinished=late + more)
+    then = Counts(100 + late, 100 + late, late, 0, hung=late)
+    once, baseline = arm(200, other, unfinished=late + more), arm(2000, 9)
+    twice = [block(first, baseline), block(then, baseline)]
+    found, expected = (
+        judged_after(ErrorRate(), blocks)
+        for blocks in (twice, [block(first, baseline), block(arm(100), baseline)])
+    )
+
+    assert once.failed_or_hung == (first + then).failed_or_hung
+    assert found.compared == expected.compared
+    assert found.statistic == expected.statistic
 
 
 @pytest.mark.parametrize(
     ("canary", "baseline", "verdict"),
     [
         (arm(4000, 40), arm(396_000, 3960, unfinished=9), Verdict.PASS),
-        (arm(4000, 40, unfinished=1), arm(396_000, 3960), Verdict.NO_DATA),
+        (arm(4000, 40, unfinished=41), arm(396_000, 3960), Verdict.NO_DATA),
+        (arm(4000, 40, unfinished=39), arm(396_000, 3960), Verdict.PASS),
+        (arm(4000, 40, unfinished=41), arm(396_000, 3960, unfinished=99), Verdict.PASS),
+        (arm(4000, 40, unfinished=41, hung=2), arm(396_000, 3960), Verdict.PASS),
         (arm(10, 0, unfinished=1), arm(990), Verdict.NO_DATA),
         (arm(1000, 60, unfinished=1), arm(99_000, 990), Verdict.HALT),
     ],
-    ids=["at the baseline", "at the canary", "early", "beside harm"],
+    ids=["at the baseline", "many", "few", "both alike", "told since", "early", "beside harm"],
 )
 def test_a_hanging_canary_holds_and_hides_no_halt(
     canary: Counts, baseline: Counts, verdict: Verdict
 ) -> None:
     """With "holds", what hangs at the canary is missing data; what hangs elsewhere isn't."""
-    assert verdict is judged(ErrorRate(unfinished="holds"), canary, baseline).verdict
+    assert verdict is judged(HOLDS, canary, baseline).verdict
+
+
+@given(st.integers(1, 5), st.integers(0, 3))
+def test_calls_that_hung_once_do_not_hold_for_ever(hung: int, failures: int) -> None:
+    """They hold at once, and until so many others have ended that it's no regression any more."""
+    blocks = [block(arm(100, unfinished=hung), arm(9900, 9))]
+    assert Verdict.NO_DATA is judged_after(HOLDS, blocks).verdict
+    blocks += [block(arm(1000, failures), arm(99_000, 99 * failures))] * 20
+    assert Verdict.NO_DATA > judged_after(HOLDS, blocks).verdict
 
 
 @pytest.mark.parametrize("value", ["fail", "", None, True, "FAILS"])

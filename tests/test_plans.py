@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
@@ -153,7 +155,7 @@ PERCENT = ("percent", "give a number between 0 and 100")
 REACH = ("percent", "let each ring reach somebody")
 LEAVE_MEND = "hold somebody back to compare with, or add a signal that compares nobody,"
 LEAVE = ("percent", f"{LEAVE_MEND} such as Objective(0.999)")
-EARLY = ("minimum_bake", "give a signal a margin to exclude, such as ErrorRate(margin=1.5)")
+EARLY = ("minimum_bake", "give a signal that has a say a margin, such as ErrorRate(margin=1.5)")
 FALLS = ("percent", "let no ring be smaller than the one before")
 OWN_NAME = ("rings", "give each ring a name of its own")
 OWN_CHECK = ("gates", "give each check of a ring a name of its own")
@@ -269,6 +271,16 @@ REFUSED: dict[str, Refused] = {
         EARLY,
         HOUR / 2,
     ),
+    "minimum with a shadow's margin": (
+        lambda _: plan(
+            rings=(attrs.evolve(CANARY, minimum_bake=HOUR / 2), EVERYONE),
+            health=HealthModel(
+                ErrorRate(), ErrorRate(margin=1.5, shadow=True, name="tried"), Usage(at_least=1)
+            ),
+        ),
+        EARLY,
+        HOUR / 2,
+    ),
     "minimum in a later ring": (
         lambda _: plan(rings=(CANARY, attrs.evolve(EVERYONE, minimum_bake=timedelta(0)))),
         EARLY,
@@ -290,7 +302,7 @@ REFUSED: dict[str, Refused] = {
             ("minimum_bake", NEGATIVE),
             value,
         )
-        for value in (AGO, 60, "1h", None)
+        for value in (AGO, 60, "1h")
     },
     "never noticed, alone": (
         lambda _: plan(rings=rings(100), holdback=0, health=alone(CRASHES), must_see=1.05),
@@ -435,13 +447,23 @@ def test_a_minimum_is_the_bake_unless_given() -> None:
     ring = Ring("it", percent=1, bake=HOUR)
     said = Ring("it", percent=1, bake=HOUR, minimum_bake=HOUR)
 
-    assert HOUR == ring.minimum_bake == said.minimum_bake
-    assert (ring, digest(ring)) == (said, digest(said))
-    assert timedelta(0) == Ring("it", percent=1).minimum_bake
+    assert HOUR == ring.needed(excluded=True) == said.needed(excluded=True)
+    assert timedelta(0) == Ring("it", percent=1).needed(excluded=True)
     assert digest(ring) != digest(attrs.evolve(ring, minimum_bake=HOUR / 2))
     assert "32e2676f194b" == digest(ring)[:12], (
         "the digest that a ring had before there were minimums"
     )
+
+
+@given(st.timedeltas(HOUR, timedelta(days=9)))
+def test_a_ring_that_is_to_bake_longer_bakes_longer(bake: timedelta) -> None:
+    """Where no minimum was given, none is left behind by another bake; one that was stays."""
+    ring = Ring("it", percent=1, bake=HOUR)
+    early = attrs.evolve(ring, minimum_bake=HOUR / 2)
+
+    assert bake == attrs.evolve(ring, bake=bake).needed(excluded=True)
+    assert HOUR / 2 == attrs.evolve(early, bake=bake).needed(excluded=True)
+    plan(rings=(attrs.evolve(CANARY, bake=bake), EVERYONE))
 
 
 @pytest.mark.parametrize("minimum", [timedelta(0), HOUR / 2, HOUR])

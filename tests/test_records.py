@@ -304,6 +304,7 @@ findings = st.builds(
     texts,
     st.booleans(),
     st.none() | st.booleans(),
+    st.none() | st.sampled_from(Verdict),
 )
 evidence = st.builds(
     Evidence,
@@ -643,6 +644,7 @@ BUSY = Counts(
     slowest={(0, 89): 60, (89, 97): 5},
     values={"load": 0.5, "heat": math.inf},
 )
+HUNG = attrs.evolve(ARM, hung=2)
 REMEMBERED = (
     (LabelTest(), LabelTest(canary=9)),
     Pace(NOON, 12, 25),
@@ -680,6 +682,9 @@ JUDGED = Evidence(
     (TRIED_OUT,),
     Against.HOLDBACK,
 )
+LOOKED_AT = attrs.evolve(
+    EVIDENCE, findings=(Finding("objective", Verdict.INVESTIGATE, "it burns", was=Verdict.HALT),)
+)
 PART = Part(
     exposures=9,
     units=7,
@@ -715,6 +720,8 @@ KEPT: list[Event | Block] = [
     events.Assessed(
         NOON, JUDGED, Health(NOON, NOON, REMEMBERED, BUSY, BUSY, since=NOON), timedelta(seconds=10)
     ),
+    events.Assessed(NOON, LOOKED_AT, Health(NOON, NOON, ())),
+    events.Assessed(NOON, LOOKED_AT, Health(NOON, NOON, (), HUNG)),
     Unknown(
         NOON,
         "Promoted",
@@ -727,6 +734,8 @@ KEPT: list[Event | Block] = [
 ]
 LINES = (Path(__file__).parent / "data" / "records.jsonl").read_text(encoding="utf-8").splitlines()
 RECORDS = LINES[:-3]
+ASKED_FOR = ("plan", "health", "signals", 1, "margin")
+"""The only one in its line that has a say: the ring's minimum bake asks for it."""
 
 
 @pytest.mark.parametrize(("value", "line"), list(zip(KEPT, LINES, strict=True)))
@@ -844,6 +853,8 @@ def test_a_field_that_is_missing_takes_its_default(line: str) -> None:
             for field in (attrs.fields(kind) if kind and attrs.has(kind) else ())
         } | {"alpha": True, "waive": True}
         for name in set(tree) - {"$"}:
+            if (*path, name) == ASKED_FOR:
+                continue
             text = changed(line, number, **{name: None})
             is_unknown = isinstance(CODEC.decode(text), Unknown)
             assert defaults.get(name, False) != is_unknown, (path, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -18,7 +19,7 @@ from safedeploy.plans import Plan, Ring
 from safedeploy.signals import ErrorRate, Usage
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
-from tests.laws.histories import EVERY, START, assessed, started
+from tests.laws.histories import EVERY, START, UNBOUND, USED, assessed, started
 
 EXCLUDING = HealthModel(ErrorRate(margin=1.5), Usage(at_least=10))
 
@@ -134,3 +135,137 @@ def test_a_ring_without_a_minimum_takes_its_bake() -> None:
     assert isinstance(rollouts.following(rollout, told(rollout, True)).state, states.Baking)
     rollout = baking(10 * EVERY, 10 * EVERY)
     assert isinstance(rollouts.following(rollout, told(rollout, None)).state, states.Completed)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INVESTIGATE, Verdict.HALT])
+def test_what_stops_a_rollout_is_counted(verdict: Verdict) -> None:
+    """What was seen of this exposure is kept, so that it can be shown, and counting goes on."""
+    rollout = baking(10 * EVERY, EVERY)
+    event = assessed(rollout, verdict, rollout.at + EVERY)
+    event = attrs.evolve(event, health=attrs.evolve(event.health, canary=USED, block=7))
+    stopped = rollouts.following(rollout, event)
+
+    assert stopped.state.label in ("paused", "halted")
+    assert (event.health, event.evidence) == (stopped.health, stopped.evidence)
+    later = assessed(stopped, verdict, stopped.at + EVERY)
+    later = attrs.evolve(later, health=attrs.evolve(event.health, block=8))
+    still = rollouts.following(stopped, later)
+    assert (8 if verdict is Verdict.INVESTIGATE else 7) == still.health.block
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INVESTIGATE, Verdict.HALT])
+@pytest.mark.parametrize("how", ["of an earlier epoch", "stale", "begun before the exposure"])
+def test_what_stops_a_rollout_late_is_not_counted(how: str, verdict: Verdict) -> None:
+    """Evidence of something else of the attempt stops the rollout, and changes no count."""
+    rollout = baking(10 * EVERY, EVERY)
+    event = UNBOUND[how](rollout, rollout.at + EVERY)
+    assert isinstance(event, events.Assessed)
+    findings = (Finding("made up", verdict, "because"),)
+    worse = attrs.evolve(
+        event,
+        evidence=attrs.evolve(event.evidence, findings=findings),
+        health=attrs.evolve(event.health, canary=USED),
+    )
+    stopped = rollouts.following(rollout, worse)
+
+    assert stopped.state.label in ("paused", "halted")
+    assert (rollout.health, rollout.evidence) == (stopped.health, stopped.evidence)
+
+
+# What a person has decided
+
+
+def found(*verdicts: Verdict, **more: Any) -> tuple[Finding, ...]:
+    """Make findings of signals "0", "1" and so on."""
+    return tuple(Finding(f"{n}", verdict, "", **more) for n, verdict in enumerate(verdicts))
+
+
+def seen(rollout: Rollout, *findings: Finding, baked: timedelta = EVERY) -> Rollout:
+    """Return a rollout after an assessment that found this."""
+    event = assessed(rollout, Verdict.PASS, rollout.at + EVERY, baked)
+    evidence = attrs.evolve(event.evidence, findings=findings)
+    return rollouts.following(rollout, attrs.evolve(event, evidence=evidence))
+
+
+def resumed(rollout: Rollout) -> Rollout:
+    """Return a paused rollout after a person has decided to go on."""
+    assert "paused" == rollout.state.label
+    return rollouts.following(rollout, events.Resumed(rollout.at, "7", "we know"))
+
+
+PASS, UNSURE, SILENT, BROKEN, LOOK, HALT = Verdict
+
+
+@pytest.mark.law("A8")
+def test_nobody_is_asked_twice_to_look_at_the_same() -> None:
+    """Once a person goes on in spite of it, the ring bakes, and is left, while that lasts."""
+    rollout = resumed(seen(baking(10 * EVERY, 9 * EVERY), *found(LOOK, PASS)))
+    rollout = seen(rollout, *found(LOOK, UNSURE))
+    assert "baking" == rollout.state.label
+    assert isinstance(rollout.state, states.Baking)
+    assert rollout.state.healthy
+    rollout = seen(rollout, *found(LOOK, SILENT))
+    assert isinstance(rollout.state, states.Baking)
+    assert not rollout.state.healthy
+    for _ in range(10):
+        rollout = seen(rollout, *found(LOOK, PASS))
+    assert "completed" == rollout.state.label
+
+
+@pytest.mark.law("A8")
+@pytest.mark.parametrize(
+    ("later", "state"),
+    [
+        (found(LOOK, LOOK), "paused"),
+        (found(PASS, LOOK), "paused"),
+        (found(LOOK, PASS, component="shop"), "paused"),
+        (found(HALT, PASS), "halted"),
+        (found(LOOK, HALT), "halted"),
+        (found(LOOK, PASS), "baking"),
+    ],
+)
+def test_what_a_person_has_not_accepted_asks_or_halts(
+    later: tuple[Finding, ...], state: str
+) -> None:
+    """Another signal pauses again, another component's does, and harm halts as ever."""
+    rollout = resumed(seen(baking(10 * EVERY, EVERY), *found(LOOK, PASS)))
+    assert state == seen(rollout, *later).state.label
+
+
+@pytest.mark.law("A3")
+@pytest.mark.parametrize("was", [SILENT, BROKEN])
+def test_who_accepts_silence_lets_nothing_pass(was: Verdict) -> None:
+    """A person who is called about silence can go on; what holds a ring holds it all the same."""
+    rollout = resumed(seen(baking(EVERY, EVERY), *found(LOOK, was=was)))
+    for _ in range(20):
+        rollout = seen(rollout, *found(LOOK, was=was))
+    assert isinstance(rollout.state, states.Baking)
+    assert not rollout.state.healthy
+
+
+@pytest.mark.law("A8")
+def test_a_new_ring_asks_again() -> None:
+    """What was accepted is accepted for one exposure, by evidence of that exposure."""
+    rollout = resumed(seen(baking(EVERY, EVERY), *found(LOOK)))
+    rollout = resumed(seen(rollout, *found(LOOK, LOOK)))
+    assert {("", "0"), ("", "1")} == rollout.accepted
+    pending = attrs.evolve(rollout, state=states.Pending(0, rollout.at))
+    assert "pending" == seen(pending, *found(LOOK, LOOK)).state.label
+    again = rollouts.following(pending, events.Applied(rollout.at, "all", 2))
+    assert "paused" == seen(again, *found(LOOK)).state.label
+
+    late = UNBOUND["of an earlier epoch"](again, again.at + EVERY)
+    assert isinstance(late, events.Assessed)
+    late = attrs.evolve(late, evidence=attrs.evolve(late.evidence, findings=found(LOOK)))
+    assert frozenset() == resumed(rollouts.following(again, late)).accepted
+
+
+@pytest.mark.law("A8")
+def test_closing_an_alert_accepts_no_finding() -> None:
+    """Nor does it forget what was accepted before; and shadows are nothing to accept."""
+    shadow = attrs.evolve(found(LOOK, LOOK)[1], shadow=True)
+    rollout = resumed(seen(baking(10 * EVERY, EVERY), *found(LOOK), shadow))
+    rollout = rollouts.following(rollout, events.Alerted(rollout.at, by_user=False, reason="odd"))
+    rollout = resumed(seen(rollout, *found(PASS, LOOK)))
+    assert {("", "0")} == rollout.accepted
+    assert "paused" == seen(rollout, *found(PASS, LOOK)).state.label

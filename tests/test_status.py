@@ -26,6 +26,7 @@ from safedeploy.events import (
     Event,
     Killed,
     RecoveryStarted,
+    Resumed,
     Started,
     Unknown,
     Withdrawn,
@@ -246,6 +247,20 @@ def test_evidence_says_what_is_worst_and_how_much_is_lacking() -> None:
 
     [found] = [it for it in status.waits(rollout, NOW) if it["kind"] == "evidence"]
     assert {"kind": "evidence", "text": "for errors: too few", "units": 40} == found
+
+
+def test_what_a_person_has_accepted_is_not_waited_for() -> None:
+    """But the silence about which somebody was called is."""
+    findings = (
+        Finding("reports", Verdict.INVESTIGATE, "one"),
+        Finding("usage", Verdict.INVESTIGATE, "nobody", was=Verdict.NO_DATA),
+    )
+    judgement = judged(REVIEWED, APPLIED, verdict=Verdict.PASS, findings=findings)
+    paused = fold([started(), REVIEWED, APPLIED, judgement])
+    rollout = following(paused, Resumed(NOW, "7", "we know"))
+
+    [found] = [it for it in status.waits(rollout, NOW) if it["kind"] == "evidence"]
+    assert "for usage: nobody" == found["text"]
 
 
 def test_who_has_baked_waits_for_the_last_assessment() -> None:

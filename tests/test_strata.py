@@ -162,7 +162,7 @@ COUNTS = "impossible counts: below zero, infinite, or more failures than units"
         ({REST: (arm(9), arm(9)), "staff": (arm(1), arm(1))}, ""),
         ({REST: (arm(10), arm(10))}, ""),
         ({"staff": (arm(10), arm(10))}, ""),
-        ({}, ""),
+        ({}, "strata that were pooled: give both arms of '', 'staff': Measurement(strata=...)"),
         ({REST: (arm(9), arm(9)), "Staff": (arm(1), arm(1))}, SUMS),
         ({"staff": (arm(1), arm(1))}, SUMS),
         ({REST: (arm(10), arm(9))}, SUMS),
@@ -180,6 +180,13 @@ def test_strata_that_do_not_add_up_are_no_measurement(strata: Strata, error: str
     assert (NONE if error else arm(10)) == health.canary
     told = {found.signal: found.verdict for found in APART.judge(health, CRITERIA)}
     assert (Verdict.SOURCE_ERROR if error else None) == told.get("source")
+
+
+def test_nothing_needs_no_strata() -> None:
+    """Where nobody was active, there is nobody to tell apart."""
+    values = block(Counts(values={"load": 1.0}), NONE)
+
+    assert "" == refused(block(), (REST, "staff")) == refused(values, (REST, "staff"))
 
 
 def test_strata_are_not_asked_for_where_there_are_none() -> None:

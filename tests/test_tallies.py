@@ -390,3 +390,27 @@ def test_who_goes_on_failing_counts_again_when_there_are_twice_as_many() -> None
     assert 3 <= halvings <= 6
     assert max(counted_units.values()) <= halvings + 1
     assert sum(counted_units.values()) / len(counted_units) < 2.5
+
+
+def test_a_broken_clock_keeps_no_exposure_from_being_tallied() -> None:
+    """Beginning to count reads a clock, and goes on without; what takes a block tells of it."""
+    kept = Tally(START, Halting(3), NOTHING)
+    record(kept, 1)
+    kept.restart()
+    record(kept, 2)
+    with pytest.raises(LookupError):
+        kept.take(START)
+    assert (1, 1, 0, 1) == counted(taken(kept)[0])
+
+
+class Halting:
+    """A clock that fails at first."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+
+    def __call__(self) -> float:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise LookupError
+        return 9.0

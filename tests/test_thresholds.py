@@ -2,6 +2,8 @@
 
 import math
 from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -55,6 +57,16 @@ def loads(*values: float | None) -> list[Measurement]:
         ([0.9] * 3 + [math.inf], Verdict.SOURCE_ERROR, "load is inf"),
         ([-math.inf], Verdict.SOURCE_ERROR, "load is -inf"),
         ([math.nan, 0.1], Verdict.PASS, "load is 0.1, and its bound 0.8"),
+        (
+            [0.9, 0.9, math.nan, 0.9],
+            Verdict.HALT,
+            "load is 0.9, and its bound 0.8, 3 times in a row",
+        ),
+        (
+            [0.9, math.inf, 0.9],
+            Verdict.INCONCLUSIVE,
+            "load is 0.9, and its bound 0.8, 2 times in a",
+        ),
     ],
     ids=repr,
 )
@@ -85,11 +97,22 @@ def test_a_threshold_halts_just_after_so_many_values_out_of_bounds(
     threshold = Threshold("load", at_least=low, at_most=high, times=times)
     found = judged_after(threshold, loads(*values))
 
-    beyond = [math.isfinite(each) and not low <= each <= high for each in values]
-    assert (len(values) >= times and all(beyond[-times:])) == (found.verdict is Verdict.HALT)
-    assert (not math.isfinite(values[-1])) == (found.verdict is Verdict.SOURCE_ERROR)
-    is_fine = math.isfinite(values[-1]) and not beyond[-1]
-    assert is_fine == (found.verdict is Verdict.PASS)
+    beyond = [not low <= each <= high for each in values if math.isfinite(each)]
+    told = math.isfinite(values[-1])
+    halts = told and len(beyond) >= times and all(beyond[-times:])
+    assert halts == (found.verdict is Verdict.HALT)
+    assert told == (found.verdict is not Verdict.SOURCE_ERROR)
+    assert (told and not beyond[-1]) == (found.verdict is Verdict.PASS)
+
+
+@pytest.mark.law("A4")
+@pytest.mark.parametrize("value", ["0.9", b"1", True, [], object(), 1j, 10**400, Decimal("sNaN")])
+def test_what_is_no_number_is_the_sources_fault(value: Any) -> None:
+    """It doesn't raise, and the row of bad values goes on after it."""
+    found = judged_after(LOAD, loads(0.9, 0.9, value))
+    assert (Verdict.SOURCE_ERROR, "load is nan") == (found.verdict, found.detail)
+    fraction: Any = Fraction(9, 10)
+    assert Verdict.HALT is judged_after(LOAD, loads(0.9, 0.9, value, fraction)).verdict
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,38 @@ def test_only_what_can_be_is_possible(one: Counts) -> None:
 
 def test_what_the_baseline_is_has_a_name() -> None:
     """Each is told apart, and says in words what it is."""
-    assert ["REST", "HOLDBACK", "PREVIOUS", "BEFORE"] == [each.name for each in Against]
-    assert 4 == len({each.value for each in Against})
+    assert ["REST", "HOLDBACK", "PREVIOUS", "BEFORE", "NOBODY"] == [each.name for each in Against]
+    assert 5 == len({each.value for each in Against})
     assert Against.REST is evidence().against
+
+
+findings = st.builds(
+    Finding,
+    st.sampled_from("ab"),
+    st.sampled_from(Verdict),
+    st.just("so it is"),
+    component=st.sampled_from(["", "shop"]),
+    shadow=st.booleans(),
+    was=st.none() | st.sampled_from(Verdict),
+)
+accepted = st.frozensets(st.tuples(st.sampled_from(["", "shop"]), st.sampled_from("ab")))
+
+
+@pytest.mark.law("A8")
+@given(st.lists(findings).map(tuple), accepted)
+def test_only_what_a_person_has_accepted_calls_nobody_again(
+    found: tuple[Finding, ...], names: frozenset[tuple[str, str]]
+) -> None:
+    """All else joins as ever; of what is accepted, silence and breakage are what they were."""
+    told = attrs.evolve(evidence(), findings=found)
+    acting = [each for each in found if not each.shadow]
+    unseen = {Verdict.NO_DATA, Verdict.SOURCE_ERROR}
+
+    def left(each: Finding) -> Verdict:
+        if each.verdict is not Verdict.INVESTIGATE or (each.component, each.signal) not in names:
+            return each.verdict
+        return each.was if each.was in unseen else Verdict.PASS
+
+    assert join(map(left, acting)) is told.but_for(names)
+    assert told.verdict is told.but_for(())
+    assert (told.verdict is Verdict.HALT) is (told.but_for(names) is Verdict.HALT)

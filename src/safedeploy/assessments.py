@@ -70,16 +70,18 @@ def is_worth_recording(recorded: Rollout, after: Rollout) -> bool:
 
 
 def _against(rollout: Rollout, measurement: Measurement) -> Against:
-    """Return what the baseline is: in the last ring, all that is left of the rest is held back."""
-    is_last = rollout.ring.percent + rollout.plan.holdback >= 100
-    is_rest = measurement.against is Against.REST
-    return Against.HOLDBACK if is_last and is_rest else measurement.against
+    """Return what the baseline is: in the last ring, what is left of the rest is held back."""
+    plan, reached = rollout.plan, rollout.reached
+    if measurement.against is not Against.REST or plan.rings[reached].percent + plan.holdback < 100:
+        return measurement.against
+    return Against.HOLDBACK if plan.exposed(reached) < 100 else Against.NOBODY
 
 
 def _earned(rollout: Rollout, evidence: Evidence, elapsed: timedelta) -> timedelta:
     state, every = rollout.state, rollout.plan.assess_every
     watched = isinstance(state, Baking) and state.healthy and elapsed <= TOLERANCE * every
-    return elapsed if watched and evidence.verdict <= Verdict.INCONCLUSIVE else timedelta(0)
+    healthy = evidence.but_for(rollout.accepted) <= Verdict.INCONCLUSIVE
+    return elapsed if watched and healthy else timedelta(0)
 
 
 def _progress(rollout: Rollout) -> float:

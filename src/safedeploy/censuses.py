@@ -124,6 +124,10 @@ class Census:
         return Part(len(part.open), len(units), fresh=part.open, unfinished=units)
 
     def _counts(self, part: Part, halved: tuple[int, int], arm: tuple[str, int]) -> Counts:
+        late = sum(
+            self._harm.names(unit) and self._marks.get(unit) & (FAILED | HUNG) == HUNG
+            for unit in part.failing
+        )
         failing = self._new(part.failing, FAILED)
         hung = self._new((u for u in part.unfinished if not self._marks.get(u) & FAILED), HUNG)
         # Whoever failed elsewhere before isn't among those who could still fail, nor is whoever is
@@ -138,6 +142,7 @@ class Census:
             hung,
             {name: met for name in part.events if (met := self._met(part, name))},
             self._moved(part, _halves(self._slow, halved[1]), (*arm, "stood")),
+            hung=late,
         )
 
     def _new(self, units: Iterable[int], bit: int) -> int:

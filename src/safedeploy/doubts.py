@@ -41,12 +41,16 @@ def _doubts(measurement: Measurement) -> Iterator[str]:
 def _of(counts: Counts, whole: Counts) -> Iterator[str]:
     told = (counts.exposures, counts.units, counts.failures, counts.fresh, counts.unfinished)
     several = (counts.events, counts.slowest)
-    if not all(map(_is_number, (*told, *(n for each in several for n in each.values())))):
+    if not all(
+        map(_is_number, (*told, counts.hung, *(n for each in several for n in each.values())))
+    ):
         yield "a count that is below zero, infinite or no number"
     if not all(math.isfinite(value) for value in counts.values.values()):
         yield "a value that isn't finite"
     if counts.failures > counts.units or counts.unfinished > counts.units:
         yield "more units that failed, or hang, than were active"
+    if counts.hung > counts.failures:
+        yield "more failures of units that hung than failures"
     if counts.units > counts.exposures:
         yield "more units that were active than calls"
     if not all(0 <= before <= after <= LAST for before, after in counts.slowest):

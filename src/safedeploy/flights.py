@@ -16,6 +16,7 @@ from safedeploy.events import Applied, Assessed, Event, Unknown
 from safedeploy.gates import Run
 from safedeploy.journals import Journal, Lease
 from safedeploy.rollouts import exposure, fold, following
+from safedeploy.signals import Health
 from safedeploy.states import Rollout
 from safedeploy.telemetry import Troubles
 from safedeploy.verdicts import Measurement, Verdict
@@ -157,7 +158,7 @@ class Flight:
     def reload(self) -> None:
         """Take over what somebody else appended, and apply on top what wasn't saved yet."""
         stream = self._journal.read(self.rollout.id)
-        others, seen = tuple(stream[self._saved :]), self._seen
+        others, seen, rollout = tuple(stream[self._saved :]), self._seen, fold(stream)
         while self._unsaved and others[:1] == self._unsaved[:1]:
             # An append that failed had appended all the same. Should it be another process that
             # appended the very same event in its place, that one will do: the state is the same.
@@ -165,9 +166,8 @@ class Flight:
         if any(isinstance(event, Assessed | Applied) for event in others):
             # Somebody else has judged meanwhile, and what was merely seen here is to be seen anew.
             self.dropped += not self.is_saved
-            self._unsaved, seen = _without_looks(self._unsaved), None
+            self._unsaved, seen = _without_looks(self._unsaved, rollout.health), None
         self._saved, self.is_readable = len(stream), _is_readable(stream)
-        rollout = fold(stream)
         self._unsaved = tuple(_not_before(rollout.at, event) for event in self._unsaved)
         for event in self._unsaved:
             rollout = following(rollout, event)
@@ -182,7 +182,7 @@ class Flight:
 
     def restart(self) -> None:
         """Forget what was merely seen, in a child process: that is the parent's to save."""
-        self._unsaved = _without_looks(self._unsaved)
+        self._unsaved = _without_looks(self._unsaved, self.rollout.health)
         self._seen, self._looked, self.view = None, None, self.rollout
 
     def _after(self, events: Sequence[Event]) -> list[tuple[Event, Rollout]]:
@@ -230,10 +230,10 @@ def _is_readable(stream: Sequence[Event]) -> bool:
     return not any(isinstance(event, Unknown) for event in stream)
 
 
-def _without_looks(events: Sequence[Event]) -> tuple[Event, ...]:
-    """Leave out what only says how health looked, and stops nothing."""
+def _without_looks(events: Sequence[Event], health: Health) -> tuple[Event, ...]:
+    """Leave out how health looked, but for what stops a rollout; that counts no more than this."""
     return tuple(
-        event
+        attrs.evolve(event, health=health) if isinstance(event, Assessed) else event
         for event in events
         if not isinstance(event, Assessed) or event.evidence.verdict >= Verdict.INVESTIGATE
     )

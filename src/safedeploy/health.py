@@ -20,7 +20,7 @@ from safedeploy.components import (
 from safedeploy.errors import DefinitionError
 from safedeploy.judges import Judge
 from safedeploy.signals import Criteria, Health, Signal, mismatch_found
-from safedeploy.strata import REST, checked_strata, refused
+from safedeploy.strata import REST, Stratified, checked_strata, refused
 from safedeploy.validators import ADDED, NOTHING, real
 from safedeploy.verdicts import Against, Evidence, Finding, Measurement, Verdict, join
 
@@ -93,8 +93,11 @@ class HealthModel:
 
     @property
     def has_margin(self) -> bool:
-        """Whether a signal has a margin to exclude, so that a ring may be left early."""
-        return any(judge.told("margin") for judge in self.judges)
+        """Whether a signal has a margin to exclude, so that a ring may be left early.
+
+        What a shadow excludes has no say in that.
+        """
+        return any(judge.told("margin") for judge in self.judges if not judge.policy.shadow)
 
     @property
     def is_absolute(self) -> bool:
@@ -156,7 +159,8 @@ class HealthModel:
         if health.error:
             say = (one.policy.source_error for one in self.judges if not one.policy.shadow)
             worst = max(say, default=Verdict.SOURCE_ERROR)
-            found.append(Finding("source", worst, health.error))
+            was = None if worst is Verdict.SOURCE_ERROR else Verdict.SOURCE_ERROR
+            found.append(Finding("source", worst, health.error, was=was))
         if mismatch := mismatch_found(health, criteria.share):
             found.append(mismatch)
         return tuple(found)
@@ -189,7 +193,9 @@ class HealthModel:
         if measurement.against is Against.BEFORE and "concurrent baseline" not in self.waive:
             mend = 'waive={"concurrent baseline": "why that is fine"}'
             return f"compared with the time before: {mend}"
-        return refused(measurement, (REST, *self.strata) if self.strata else ())
+        # Where nobody is compared, those who differ needn't be told apart.
+        apart = any(isinstance(judge.signal, Stratified) for judge in self.judges)
+        return refused(measurement, (REST, *self.strata) if apart else ())
 
     def _together(self, asked: list[tuple[Judge, Finding]]) -> Finding | None:
         """Return a finding if signals halt by their mean wealth, though none does by itself."""

@@ -84,14 +84,20 @@ class Judge:
     def finding(self, memory: Any, health: Health, criteria: Criteria) -> Finding:
         """Return what the signal finds, and what that means.
 
+        Where nothing was seen yet, that is silence only once a silence could have been noticed.
+
         Args:
             memory: what the signal remembers.
             health: what has been seen.
             criteria: the model's.
         """
         found, policy = self.signal.judge(memory, health, self.criteria(criteria)), self.policy
-        verdict = policy.means(found.verdict)
-        return attrs.evolve(found, verdict=verdict, component=self.component, shadow=policy.shadow)
+        began = health.since is not None and criteria.at - health.since <= criteria.quiet
+        is_early = began and found.verdict is Verdict.NO_DATA
+        verdict = found.verdict if is_early else policy.means(found.verdict)
+        was = None if verdict is found.verdict else found.verdict
+        placed = attrs.evolve(found, component=self.component, shadow=policy.shadow)
+        return attrs.evolve(placed, verdict=verdict, was=was)
 
 
 def _share(alpha: float, part: float) -> float:

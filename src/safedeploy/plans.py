@@ -41,8 +41,7 @@ def _patience(ring: Ring) -> timedelta:
 
 def _baking(ring: Ring, seen: RingForecast) -> Ring:
     bake = roomy(seen.needs or ring.bake)
-    least = ring.minimum_bake if ring.minimum_bake < ring.bake else bake
-    longer = attrs.evolve(ring, bake=bake, minimum_bake=least)
+    longer = attrs.evolve(ring, bake=bake)
     return attrs.evolve(longer, deadline=max(ring.deadline, _patience(longer)))
 
 
@@ -79,21 +78,22 @@ class Ring:
         kw_only=True,
         validator=duration,
     )
-    minimum_bake: timedelta = attrs.field(
-        default=attrs.Factory(lambda self: self.bake, takes_self=True),
+    minimum_bake: timedelta | None = attrs.field(
+        default=None,
         kw_only=True,
-        validator=duration,
+        validator=attrs.validators.optional(duration),
         metadata=ADDED,
     )
 
     def __attrs_post_init__(self) -> None:
-        if self.minimum_bake > self.bake:
+        if self.needed(excluded=True) > self.bake:
             mend = f"give a timedelta up to the bake, {self.bake}"
             raise DefinitionError("minimum_bake", self.minimum_bake, mend)
 
     def needed(self, *, excluded: bool) -> timedelta:
         """Return how long the ring must bake, if the margin is excluded or not."""
-        return self.minimum_bake if excluded else self.bake
+        least = self.bake if self.minimum_bake is None else self.minimum_bake
+        return least if excluded else self.bake
 
 
 def _rings(rings: Iterable[Ring]) -> tuple[Ring, ...]:
@@ -257,8 +257,8 @@ class Plan:
 
     def _check_margin(self) -> None:
         for ring in self.rings:
-            if ring.minimum_bake < ring.bake and not self.health.has_margin:
-                mend = "give a signal a margin to exclude, such as ErrorRate(margin=1.5)"
+            if ring.needed(excluded=True) < ring.bake and not self.health.has_margin:
+                mend = "give a signal that has a say a margin, such as ErrorRate(margin=1.5)"
                 raise DefinitionError("minimum_bake", ring.minimum_bake, mend)
 
     def _check_noticing(self) -> None:

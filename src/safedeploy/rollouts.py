@@ -138,22 +138,24 @@ def _applied(rollout: Rollout, state: states.Pending, event: events.Applied) -> 
         exposed_at=event.at,
         health=rollout.plan.health.enter(rollout.health, event.at),
         evidence=None,
+        accepted=frozenset(),
     )
 
 
 def _assessed(rollout: Rollout, state: states.Moving, event: events.Assessed) -> Rollout:
-    verdict = event.evidence.verdict
+    verdict, judged = event.evidence.but_for(rollout.accepted), rollout
+    if is_present := _is_of_exposure(rollout, event):
+        judged = attrs.evolve(rollout, health=event.health, evidence=event.evidence)
     if verdict >= Verdict.INVESTIGATE and _is_of_attempt(rollout, event.evidence):
         # Harm outlives the ring in which it was seen; going on needs fresh evidence of this one.
-        return (_halt if verdict is Verdict.HALT else _pause)(rollout, state, event)
-    if not _is_of_exposure(rollout, event):
-        return rollout
-    judged = attrs.evolve(rollout, health=event.health, evidence=event.evidence)
-    return _baked(judged, state, event) if isinstance(state, states.Baking) else judged
+        return (_halt if verdict is Verdict.HALT else _pause)(judged, state, event)
+    if is_present and isinstance(state, states.Baking):
+        return _baked(judged, state, event)
+    return judged
 
 
 def _baked(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Rollout:
-    verdict = event.evidence.verdict
+    verdict = event.evidence.but_for(rollout.accepted)
     baked = state.baked + max(timedelta(0), min(event.baked, event.at - state.seen))
     healthy = verdict <= Verdict.INCONCLUSIVE
     shown = verdict is Verdict.PASS and event.evidence.canary.exposures > 0
@@ -191,7 +193,17 @@ def _resumed(rollout: Rollout, state: states.Paused, event: events.Resumed) -> R
     if isinstance(was, states.Baking):
         # Health had a break, so the bake begins again.
         was = attrs.evolve(was, seen=event.at, baked=timedelta(0), healthy=False)
-    return _to(rollout, was)
+    accepted = rollout.accepted | _looked_at(rollout, state.cause)
+    return attrs.evolve(rollout, state=was, accepted=accepted)
+
+
+def _looked_at(rollout: Rollout, cause: Event) -> frozenset[tuple[str, str]]:
+    """Return of which findings of this exposure somebody was asked to decide: component, signal."""
+    if not isinstance(cause, events.Assessed) or cause.evidence.scope != rollout.scope:
+        return frozenset()
+    acting = (found for found in cause.evidence.findings if not found.shadow)
+    asking = (found for found in acting if found.verdict is Verdict.INVESTIGATE)
+    return frozenset((found.component, found.signal) for found in asking)
 
 
 def _woken_while_paused(rollout: Rollout, state: states.Paused, event: events.Woken) -> Rollout:

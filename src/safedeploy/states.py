@@ -159,6 +159,8 @@ class Rollout:
         exposed_at: when the present exposure began.
         health: what has been seen so far.
         evidence: the latest; None before the first.
+        accepted: component and signal of each finding of this exposure that a person has looked at
+            and decided to go on with.
     """
 
     id: str
@@ -174,6 +176,7 @@ class Rollout:
     exposed_at: datetime
     health: Health = attrs.field(repr=False)
     evidence: Evidence | None = attrs.field(default=None, repr=False)
+    accepted: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def ring(self) -> Ring:

@@ -143,9 +143,9 @@ def _waits_while_baking(rollout: Rollout, state: Baking) -> Iterator[Facts]:
         yield _wait("bake", text, seconds=left.total_seconds())
     if evidence is None:
         yield _wait("evidence", "for the first assessment of this ring")
-    elif evidence.verdict is not Verdict.PASS:
+    elif (verdict := evidence.but_for(rollout.accepted)) is not Verdict.PASS:
         for one in evidence.findings:
-            if one.verdict is evidence.verdict:
+            if one.but_for(rollout.accepted) is verdict:
                 yield _wait("evidence", f"for {one.signal}: {one.detail}", units=one.remaining)
     elif left <= timedelta(0):
         yield _wait("assessment", "for the next assessment, and for use")

@@ -40,7 +40,9 @@ def checked_strata(strata: Mapping[str, Audience]) -> Mapping[str, Audience]:
 
 
 def refused(measurement: Measurement, names: Collection[str]) -> str:
-    """Return why a measurement can't be believed; empty where it can.
+    """Return why a measurement can't be folded in; empty where it can.
+
+    Whatever a host's source gives was doubted in more ways before: see `doubts.why_impossible`.
 
     Args:
         measurement: the measurement.
@@ -49,11 +51,15 @@ def refused(measurement: Measurement, names: Collection[str]) -> str:
     arms, told = (measurement.canary, measurement.baseline), measurement.strata
     if not all(arm.is_possible for arm in (*arms, *chain(*told.values()))):
         return "impossible counts: below zero, infinite, or more failures than units"
-    if not names or not told:
+    if not names:
         return ""
+    who = ", ".join(map(repr, names))
+    if not told:
+        mend = f"give both arms of {who}: Measurement(strata=...)"
+        return f"strata that were pooled: {mend}" if any(arm.exposures for arm in arms) else ""
     known = zip(*(told.get(name, _NOBODY) for name in names), strict=True)
     if [sum(arm.units for arm in each) for each in known] != [arm.units for arm in arms]:
-        return f"the strata {', '.join(map(repr, names))} don't add up to both arms"
+        return f"the strata {who} don't add up to both arms"
     return ""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from typing import Protocol, TypeAlias
@@ -86,7 +88,9 @@ class Tally:
         self.open.clear()
         self._others.clear()
         self._ledger.restart()
-        self._taken, self._lasted = self.clock(), False
+        self._taken, self._lasted = -math.inf, False
+        with suppress(Exception):  # a broken clock is told when a block is taken
+            self._taken = self.clock()
 
     @property
     def halved(self) -> tuple[int, int]:

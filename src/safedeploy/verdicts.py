@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ class Verdict(enum.IntEnum):
     SOURCE_ERROR = 3
     """What measures is broken: it holds the rollout and is never the change's fault."""
     INVESTIGATE = 4
-    """A person must look; the clock stops meanwhile."""
+    """A person must look; the clock stops until one has decided."""
     HALT = 5
     """The change does harm."""
 
@@ -61,6 +61,7 @@ class Against(enum.Enum):
     HOLDBACK = "the holdback, at the same time"
     PREVIOUS = "the previous version, at the same time"
     BEFORE = "the time before the change"
+    NOBODY = "nobody: the change has reached all, and what judges needs no baseline"
 
 
 @attrs.frozen
@@ -77,6 +78,7 @@ class Counts:
         slowest: how the slowest call so far of each active unit moved: units, by the latency
             bucket (see `latencies`) before and after; 0 where it had none before.
         values: the latest values of the host's own metrics, by name.
+        hung: those of `failures` that were counted as `unfinished` before.
     """
 
     exposures: int = 0
@@ -93,12 +95,18 @@ class Counts:
     values: Mapping[str, float] = attrs.field(
         default=NOTHING, converter=frozen, hash=False, metadata=ADDED
     )
+    hung: int = attrs.field(default=0, metadata=ADDED)
+
+    @property
+    def failed_or_hung(self) -> int:
+        """How many units failed or have a call that never ended in time, each of them once."""
+        return self.failures + self.unfinished - self.hung
 
     @property
     def is_possible(self) -> bool:
         """Whether nothing is below zero or infinite, and no more failed than could."""
         counted = (self.exposures, self.units, self.failures, self.fresh, self.unfinished)
-        numbers = (*counted, *self.events.values(), *self.slowest.values())
+        numbers = (*counted, self.hung, *self.events.values(), *self.slowest.values())
         return all(0 <= number < math.inf for number in numbers) and self.failures <= self.units
 
     def __add__(self, other: Counts) -> Counts:
@@ -112,6 +120,7 @@ class Counts:
             _added(self.events, other.events),
             _added(self.slowest, other.slowest),
             {**self.values, **other.values},
+            self.hung + other.hung,
         )
 
 
@@ -134,8 +143,9 @@ class Measurement:
         error: why nothing could be measured; empty where it could.
         block: the number of the last posted block that is in it; 0 where nobody posts blocks.
         seen: when the last outcome in it was recorded, if that may be long before its end.
-        strata: both arms of each stratum, by its name, where the health model has strata. The rest
-            is the stratum "". `canary` and `baseline` are the sums of all.
+        strata: both arms of each stratum, by its name, where the health model has strata; without
+            them it can't be judged then. The rest is the stratum "". `canary` and `baseline` are
+            the sums of all.
         against: what the baseline is.
     """
 
@@ -163,7 +173,8 @@ class Finding:
         detail: the reason, for people.
         statistic: the value that was compared, where there is one (an e-value, say).
         threshold: what it was compared with.
-        remaining: how many more canary units are needed, where that can be told.
+        remaining: how many more canary units are needed, where that can be told: to pass, while too
+            few were seen; then, if it leans to worse, to decide.
         wait: how long that takes at the present rate.
         effect: how many times the baseline's rate the canary's is, as seen.
         compared: units of the canary and of the baseline, and how many of each met what is counted:
@@ -172,6 +183,7 @@ class Finding:
         shadow: whether it is only recorded, and has no say in the verdict.
         excluded: whether it is excluded that the canary is worse by the signal's margin; None where
             the signal has none.
+        was: what the signal itself found, where its policy makes another verdict of that.
     """
 
     signal: str
@@ -186,6 +198,22 @@ class Finding:
     component: str = attrs.field(default="", metadata=ADDED)
     shadow: bool = attrs.field(default=False, metadata=ADDED)
     excluded: bool | None = attrs.field(default=None, metadata=ADDED)
+    was: Verdict | None = attrs.field(default=None, metadata=ADDED)
+
+    def but_for(self, accepted: Collection[tuple[str, str]]) -> Verdict:
+        """Return what is left of the verdict once a person has decided to go on.
+
+        Nobody is asked twice to look at the same. What was seen doesn't hold any more; that nothing
+        was, or that what measures is broken, still does. HALT still halts.
+
+        Args:
+            accepted: component and signal of each finding that a person has accepted.
+        """
+        asked = self.verdict is Verdict.INVESTIGATE
+        if not asked or (self.component, self.signal) not in accepted:
+            return self.verdict
+        unseen = (Verdict.NO_DATA, Verdict.SOURCE_ERROR)
+        return self.was if self.was and self.was in unseen else Verdict.PASS
 
 
 @attrs.frozen
@@ -215,7 +243,11 @@ class Evidence:
     @property
     def verdict(self) -> Verdict:
         """The join of all findings that aren't shadows."""
-        return join(found.verdict for found in self.findings if not found.shadow)
+        return self.but_for(())
+
+    def but_for(self, accepted: Collection[tuple[str, str]]) -> Verdict:
+        """Return the verdict once a person has accepted findings: see `Finding.but_for`."""
+        return join(found.but_for(accepted) for found in self.findings if not found.shadow)
 
     @property
     def excludes_margin(self) -> bool:

@@ -7,7 +7,7 @@ and what lies further back than every deadline lies there for ever.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeAlias, get_args
@@ -34,8 +34,18 @@ WAITS = (0, 1, 3)
 Checked: TypeAlias = Callable[[Rollout, Event, Rollout], object]
 
 
-def small(*, rings: int = 2, gates: int = 1, ask: bool = False, bakes: int = 1) -> Plan:
-    """Make a plan of few rings, each behind so many gates."""
+def small(
+    *, rings: int = 2, gates: int = 1, ask: bool = False, bakes: int = 1, late: int = 3
+) -> Plan:
+    """Make a plan of few rings, each behind so many gates.
+
+    Args:
+        rings: how many.
+        gates: how many before each ring.
+        ask: whether a person decides to recover.
+        bakes: how many intervals each ring bakes.
+        late: after how many a ring is late: the more, the more times there are to tell apart.
+    """
     percents = (1, 50, 100)[-rings:]
     return Plan(
         before=(Check("reviewed"),),
@@ -45,7 +55,7 @@ def small(*, rings: int = 2, gates: int = 1, ask: bool = False, bakes: int = 1) 
                 percent=percent,
                 bake=bakes * EVERY,
                 gates=tuple(Check(f"gate {gate}") for gate in range(gates)),
-                deadline=LONG,
+                deadline=late * EVERY,
             )
             for number, percent in enumerate(percents)
         ),
@@ -143,8 +153,8 @@ class Explored:
                 ahead.append(after)
 
     def _events(self, rollout: Rollout) -> Iterator[tuple[Event, bool]]:
-        for intervals in WAITS:
-            for event in _owed(rollout, rollout.at + intervals * EVERY):
+        for wait in (timedelta(0), EVERY, rollout.ring.deadline):
+            for event in _owed(rollout, rollout.at + wait):
                 yield event, True
         for move in self._strange.values():
             yield move(rollout, rollout.at + EVERY), False
@@ -152,34 +162,26 @@ class Explored:
 
 def key(rollout: Rollout) -> object:
     """Return what tells a state from others."""
-    at, state, evidence = rollout.at, rollout.state, rollout.evidence
+    evidence, far = rollout.evidence, rollout.ring.deadline
     judged = (evidence.verdict, evidence.canary.exposures > 0) if evidence else None
-    return (
-        rollout.epoch,
-        rollout.reached,
-        _near(rollout.exposed_at, at),
-        judged,
-        _seen(state, at),
-    )
+    exposed_at = min(rollout.at - rollout.exposed_at, far)
+    told = _seen(rollout.state, rollout.at, far)
+    return rollout.epoch, rollout.reached, exposed_at, judged, rollout.accepted, told
 
 
-def _seen(state: State, at: datetime) -> object:
-    return type(state), *(_told(getattr(state, name), at) for name in _NAMES[type(state)])
+def _seen(state: State, at: datetime, far: timedelta) -> object:
+    return type(state), *(_told(getattr(state, name), at, far) for name in _NAMES[type(state)])
 
 
-def _told(value: Any, at: datetime) -> object:
+def _told(value: Any, at: datetime, far: timedelta) -> object:
+    """Return a value with its times counted from the present, as far as that counts."""
     if isinstance(value, datetime):
-        return _near(value, at)
+        return max(-far, value - at)
     if isinstance(value, timedelta):
-        return min(value, LONG)
+        return min(value, far)
     if type(value) in _NAMES:
-        return _seen(value, at)
-    return value if isinstance(value, Hashable) and not isinstance(value, Event) else type(value)
-
-
-def _near(time: datetime, at: datetime) -> timedelta:
-    """Return how far a time is from the present, as far as that counts."""
-    return min(max(time - at, -LONG), LONG)
+        return _seen(value, at, far)
+    return type(value) if isinstance(value, Event) else value
 
 
 _NAMES = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in get_args(State)}

@@ -252,6 +252,21 @@ MUTANTS = [
         test_advance.test_a_health_alert_stops_the_clock_until_a_person_decides,
     ),
     Mutant(
+        "A8",
+        "who goes on is asked again at once",
+        "safedeploy.rollouts._looked_at",
+        lambda rollout, cause: frozenset(),
+        test_rollouts.test_nobody_is_asked_twice_to_look_at_the_same,
+    ),
+    Mutant(
+        "A8",
+        "what was accepted hides the rest",
+        "safedeploy.verdicts.Finding.but_for",
+        lambda self, accepted: Verdict.PASS if accepted else self.verdict,
+        test_rollouts.test_what_a_person_has_not_accepted_asks_or_halts,
+        (test_rollouts.found(Verdict.PASS, Verdict.HALT), "halted"),
+    ),
+    Mutant(
         "A11",
         "no ring is ever left",
         "safedeploy.rollouts._baked",

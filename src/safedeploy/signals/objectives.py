@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
+from safedeploy import statistics
 from safedeploy.errors import DefinitionError
 from safedeploy.signals.policies import Policy
 from safedeploy.signals.port import Criteria, Health
@@ -80,16 +81,16 @@ class Window:
         slots[-1] = (slots[-1][0] + units, slots[-1][1] + failures)
         return Window(max(self.last, number), tuple(slots))
 
-    def burns(self, budget: float, at_least: int) -> float:
+    def burns(self, target: float, at_least: int) -> float:
         """Return how fast the budget burns in both windows: the lower rate; 0 if too few failed."""
         if sum(failed for _, failed in self.slots) < at_least:
             return 0.0
-        return min(_rate(self.slots[-slots:]) / budget for slots in (SLOTS, 2))
+        return min(_burn(self.slots[-slots:], target) for slots in (SLOTS, 2))
 
 
-def _rate(slots: tuple[tuple[int, int], ...]) -> float:
-    units = sum(units for units, _ in slots)
-    return sum(failed for _, failed in slots) / units if units else 0.0
+def _burn(slots: tuple[tuple[int, int], ...], target: float) -> float:
+    units, failed = map(sum, zip(*slots, strict=True))
+    return statistics.burn(failed, units, target)
 
 
 def _burns(given: Iterable[Burn]) -> tuple[Burn, ...]:
@@ -105,7 +106,8 @@ class Objective(Policy):
         of: the name of an event that is counted rather than failures.
         burns: how fast the error budget may burn, and over which windows.
         at_least: failures in the long window before a rate is believed; 1 or more. With little
-            traffic, one failure is a high rate and says little.
+            traffic, one failure is a high rate and says little. So nothing passes, either, until a
+            ring has had so many units: fewer couldn't have failed so often.
         name: what findings call it.
 
     Raises:
@@ -162,7 +164,7 @@ class Objective(Policy):
         """Compare how fast the budget burns with how fast it may."""
         if not health.canary.units:
             return Finding(self.name, Verdict.NO_DATA, "the canary was never used")
-        rates = [window.burns(self._budget, self.at_least) for window in memory]
+        rates = [window.burns(self.target, self.at_least) for window in memory]
         pairs = list(zip(rates, self.burns, strict=True))
         fired = [(burn.verdict, rate, burn) for rate, burn in pairs if rate >= burn.rate]
         verdict, rate, burn = max(
@@ -170,9 +172,13 @@ class Objective(Policy):
             key=lambda each: (each[0], each[1] / each[2].rate),
             default=(Verdict.PASS, max(rates), self.burns[0]),
         )
-        seen = f"the budget of {self._budget:.3%} burns {rate:.2g} times as fast as it may"
-        over = f" over {burn.over}, where {burn.rate:g} is too fast" if fired else ""
-        return Finding(self.name, verdict, seen + over, statistic=rate, threshold=burn.rate)
+        lacking = 0 if fired else max(0, self.at_least - health.canary.units)
+        if lacking:
+            verdict, why = Verdict.INCONCLUSIVE, f"; {lacking} more canary units are needed"
+        else:
+            why = f" over {burn.over}, where {burn.rate:g} is too fast" if fired else ""
+        seen = f"the budget of {self._budget:.3%} burns {rate:.2g} times as fast as it may{why}"
+        return Finding(self.name, verdict, seen, rate, burn.rate, remaining=lacking)
 
     def can_notice(self, criteria: Criteria) -> bool:
         """Have no say in what is relative to the baseline."""
@@ -183,4 +189,4 @@ class Objective(Policy):
         return 1 - self.target
 
     def _failures(self, counts: Counts) -> int:
-        return counts.events.get(self.of, 0) if self.of else counts.failures + counts.unfinished
+        return counts.events.get(self.of, 0) if self.of else counts.failed_or_hung

@@ -43,7 +43,9 @@ class ErrorRate(Comparing):
     Args:
         of: the name of an event that is counted rather than failures: `exposure.event(...)`.
         unfinished: what a call is that didn't end in time: "fails" counts it as a failure, in both
-            arms; "holds" keeps the ring until nothing of the canary hangs.
+            arms; "holds" keeps the ring while calls of the canary hang and the share of its units
+            that fail or hang is the regression that must be seen: `must_see` times that of the
+            baseline, or of `rare`. So one call that hung holds until enough others have ended.
         margin: a ratio of rates, such as 1.5. Once the evidence excludes that the canary is worse
             by it, a ring may be left after its `minimum_bake`.
         name: what findings call it.
@@ -113,8 +115,7 @@ class ErrorRate(Comparing):
         if isinstance(memory, Sides):
             excluded = memory.better.log_wealth >= -math.log(BETA)
             found = attrs.evolve(found, excluded=excluded)
-        hanging = health.canary.unfinished
-        if self.unfinished == "holds" and hanging and found.verdict < Verdict.NO_DATA:
+        if found.verdict < Verdict.NO_DATA and (hanging := self._hanging(health, criteria)):
             why = f"calls of {hanging} canary units didn't end in time"
             return attrs.evolve(found, verdict=Verdict.NO_DATA, detail=why)
         return found
@@ -130,11 +131,22 @@ class ErrorRate(Comparing):
         """Return the share that fails, or that meets the event; None where it isn't known."""
         return traffic.rate(self.of)
 
+    def _hanging(self, health: Health, criteria: Criteria) -> int:
+        """Return how many canary units hang; 0 where those are too few to hold the ring."""
+        canary, baseline = health.canary, health.baseline
+        if self.unfinished != "holds":
+            return 0
+        usual = max(self.rare, Arm(baseline.units, baseline.failed_or_hung).rate)
+        few = canary.failed_or_hung < criteria.must_see * usual * canary.units
+        return 0 if few else canary.unfinished - canary.hung
+
     def _arm(self, counts: Counts) -> Arm:
         if self.of:
             return Arm(counts.units, counts.events.get(self.of, 0))
-        hanging = counts.unfinished if self.unfinished == "fails" else 0
-        return Arm(counts.units, counts.failures + hanging)
+        if self.unfinished == "holds":
+            return Arm(counts.units, counts.failures)
+        # Who failed after hanging has failed before, so isn't among those who still could.
+        return Arm(counts.units - counts.hung, counts.failed_or_hung)
 
 
 @attrs.frozen(kw_only=True)

@@ -18,7 +18,8 @@ class Policy:
     Args:
         severity: what "worse" means: HALT, or INVESTIGATE for what a person should look at first.
         no_data: what silence means: NO_DATA holds, INVESTIGATE calls a person, HALT halts. Nothing
-            lets silence pass.
+            lets silence pass. When a ring begins, silence only holds, until it has lasted for a
+            tenth of the bake, and for three assessments.
         source_error: what a broken measurement means: SOURCE_ERROR holds, INVESTIGATE calls a
             person. It is never the change's fault, so it can't halt.
         weight: its share of the model's alpha, relative to the other signals' weights.

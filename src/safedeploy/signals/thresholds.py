@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from typing import SupportsFloat
 
 import attrs
 
@@ -21,7 +22,7 @@ class Reading:
     Attributes:
         value: the value; None before there was one.
         at: when it was measured.
-        beyond: how many values in a row were out of bounds.
+        beyond: how many values in a row were out of bounds; what was no number isn't among them.
     """
 
     value: float | None = None
@@ -32,6 +33,8 @@ class Reading:
 @attrs.frozen(kw_only=True)
 class Threshold(Policy):
     """Bound a metric of the host's own, which a `MetricSource` gives as `Counts.values`.
+
+    A value that is infinite or no number says that the source is broken, and nothing of the metric.
 
     Args:
         metric: its name.
@@ -79,11 +82,15 @@ class Threshold(Policy):
 
     def observe(self, memory: Reading, measurement: Measurement, progress: float) -> Reading:
         """Take the value of a block, if it has one."""
-        value = measurement.canary.values.get(self.metric)
-        if value is None:
+        told = measurement.canary.values.get(self.metric)
+        if told is None:
             return memory
-        fine = self.at_least <= value <= self.at_most or not math.isfinite(value)
-        return Reading(value, measurement.until, 0 if fine else memory.beyond + 1)
+        value, at = _number(told), measurement.until
+        if not math.isfinite(value):
+            return Reading(value, at, memory.beyond)
+        return Reading(
+            value, at, 0 if self.at_least <= value <= self.at_most else memory.beyond + 1
+        )
 
     def judge(self, memory: Reading, health: Health, criteria: Criteria) -> Finding:
         """Compare the latest values with the bounds."""
@@ -107,6 +114,16 @@ class Threshold(Policy):
     def can_notice(self, criteria: Criteria) -> bool:
         """Have no say in what is relative to the baseline."""
         return True
+
+
+def _number(value: object) -> float:
+    """Return what a host gave, if that is a number; else NaN."""
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 @attrs.frozen(kw_only=True)

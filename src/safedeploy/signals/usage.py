@@ -20,6 +20,8 @@ SHORTEST = timedelta(minutes=10)
 ENOUGH = 25
 """And over a time in which so many are expected: chance alone doesn't look like silence."""
 
+_LONGEST = 1e6  # hours: a timedelta holds no more than some 2e10
+
 
 @attrs.frozen
 class Pace:
@@ -125,7 +127,8 @@ class Usage(Policy):
 
     @property
     def _stretch(self) -> timedelta:
-        return max(SHORTEST, timedelta(hours=ENOUGH / (self.per_hour or math.inf)))
+        hours = ENOUGH / (self.per_hour or math.inf)
+        return max(SHORTEST, timedelta(hours=min(hours, _LONGEST)))
 
     @property
     def _expected(self) -> float:
@@ -138,4 +141,4 @@ class Usage(Policy):
 
 
 def _is_rate(value: object) -> bool:
-    return isinstance(value, float) and 1e-3 <= value < math.inf
+    return isinstance(value, float) and 0 < value < math.inf

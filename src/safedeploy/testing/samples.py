@@ -36,6 +36,7 @@ _COUNTS = Counts(
     events={"order": 3},
     slowest={(0, 89): 2, (89, 97): 1},
     values={"load": 0.5},
+    hung=1,
 )
 _EVIDENCE = Evidence(
     Scope(str(_CHANGE), 1, "all", 2),
