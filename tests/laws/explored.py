@@ -100,7 +100,8 @@ def _strange(plan: Plan) -> Mapping[str, Move]:
         for verdict in Verdict
         for baked in ((timedelta(0), timedelta(days=1)) if verdict <= 1 else (timedelta(0),))
     }
-    return {**STRANGE, **gates, **judged}
+    others = {name: move for name, move in STRANGE.items() if not name.startswith("assessed")}
+    return {**others, **gates, **judged}
 
 
 class Explored:
