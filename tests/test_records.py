@@ -52,6 +52,7 @@ from safedeploy.signals import (
 )
 from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
 from safedeploy.verdicts import Against, Counts, Evidence, Finding, Measurement, Scope, Verdict
+from safedeploy.windows import between, business_hours, days, since
 from tests.laws.histories import Step, histories, stream
 from tests.laws.shops import Shop
 
@@ -691,6 +692,8 @@ PART = Part(
     stood={89: 4},
     open=frozenset({7}),
 )
+OPEN = (business_hours("Europe/Berlin") | days("Saturday", "02-29")) & ~since(NOON)
+FROZEN = ~between("2026-12-18", "2027-01-04 09:00", zone="Asia/Tokyo")
 # One of everything, in the order of the lines of tests/data/records.jsonl. Journals hold such lines
 # for years, so a line is never changed, only added: for a new kind, or for an old value that is
 # written with one more field now.
@@ -715,6 +718,7 @@ KEPT: list[Event | Block] = [
     events.Assessed(
         NOON, JUDGED, Health(NOON, NOON, REMEMBERED, BUSY, BUSY, since=NOON), timedelta(seconds=10)
     ),
+    events.Assessed(NOON, EVIDENCE, Health(NOON, NOON, (OPEN, FROZEN))),
     Unknown(
         NOON,
         "Promoted",
