@@ -522,7 +522,8 @@ def test_without_time_zone_data_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """UTC needs no data; any other zone is refused with the name of the package that has it."""
-    monkeypatch.setitem(sys.modules, "tzdata", None)
+    for name in {"tzdata", *(each for each in sys.modules if each.startswith("tzdata."))}:
+        monkeypatch.setitem(sys.modules, name, None)
     with no_zones():
         assert days("Sunday") == SUNDAYS
         with pytest.raises(DefinitionError, match="install the package tzdata"):
