@@ -346,6 +346,25 @@ def test_times_may_be_given_in_any_form() -> None:
     assert "since('2026-12-18 09:30:05')" == repr(since("2026-12-18T09:30:05"))
 
 
+def test_a_repr_has_the_brackets_that_it_needs() -> None:
+    """`~` binds before `&`, and `&` before `|`."""
+    a, b, c = days("Friday"), days("Saturday to Monday"), days("Sunday")
+
+    assert "(days('Friday') | days('Sunday')) & ~days('Friday')" == repr((a | c) & ~a)
+    assert "days('Friday') | days('Saturday to Monday') & days('Sunday')" == repr(a | (b & c))
+    assert "~(days('Friday') | days('Sunday'))" == repr(~(a | c))
+    assert "~(days('Saturday to Monday') & days('Sunday'))" == repr(~(b & c))
+
+
+@pytest.mark.parametrize("window", [since("2038-12-31"), days("2038-12-31")], ids=repr)
+def test_changes_are_looked_for_12_years_ahead(window: Window) -> None:
+    """What is farther away is as good as never."""
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+
+    assert window.next_change(now) is window.opens(now) is None
+    assert window.next_change(now + timedelta(days=30)) is not None
+
+
 def test_business_hours_are_days_like_others() -> None:
     """They are Monday to Friday, nine to five, unless given."""
     assert business_hours(BERLIN) == days(
@@ -363,12 +382,17 @@ TOLD: dict[str, tuple[Window, str]] = {
     "2026-11-23 07:59": (HOURS, "opens Monday 09:00 (Europe/Berlin)"),
     "2026-11-23 08:00": (HOURS, "is open until Monday 17:00 (Europe/Berlin)"),
     "2026-12-17 12:00": (HOURS, "is open until Thursday 17:00 (Europe/Berlin)"),
+    "2026-12-18 11:00": (
+        business_hours(BERLIN) & ~between("2026-12-18 12:00", "2027-01-04"),
+        "is open until Friday 12:00 (UTC)",
+    ),
     "2026-12-17 17:00": (HOURS, "opens Monday 4 January 2027 09:00 (Europe/Berlin)"),
     "2026-12-14 12:00": (~days("2026-12-21"), "is open until Monday 21 December 2026 00:00 (UTC)"),
     "2026-12-15 12:00": (~days("2026-12-21"), "is open until Monday 00:00 (UTC)"),
     "2026-12-31 23:59": (since("2027-01-01 00:00:30"), "opens Friday 00:00:30 (UTC)"),
     "2027-02-01 12:00": (~since("2027-01-01"), "doesn't open within 12 years"),
     "2026-02-01 12:00": (~days("2020-01-01"), "is open, and doesn't close within 12 years"),
+    "2026-02-01 13:00": (days("Monday to Sunday"), "is open, and doesn't close within 12 years"),
 }
 
 

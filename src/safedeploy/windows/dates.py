@@ -57,7 +57,7 @@ def _time(given: Any) -> Any:
     if not isinstance(given, datetime):
         return datetime.combine(given, time.min) if isinstance(given, date) else given
     if given.utcoffset() is None:
-        return given.replace(tzinfo=None, fold=0)
+        return given.replace(tzinfo=None)
     return given.astimezone(UTC) if 1 < given.year < 9999 else given
 
 
