@@ -44,16 +44,16 @@ ZONES = [
 
 zones = st.sampled_from(ZONES)
 moments = st.datetimes(
-    datetime(2009, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone
-    datetime(2031, 1, 1),  # noqa: DTZ001 - as above
+    datetime(2010, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone
+    datetime(2014, 1, 1),  # noqa: DTZ001 - as above
     timezones=st.sampled_from([UTC, *map(ZoneInfo, ZONES[1:])]),
 )
-walls = st.datetimes(datetime(2009, 1, 1), datetime(2031, 1, 1))  # noqa: DTZ001 - on a wall
+walls = st.datetimes(datetime(2010, 1, 1), datetime(2014, 1, 1))  # noqa: DTZ001 - on a wall
 names = st.sampled_from(
     [
         *("Monday", "Sunday", "Monday to Friday", "Saturday to Monday", "second Tuesday"),
         *("last Friday", "first Sunday of April", "12-25", "12-18 to 01-03", "02-29"),
-        *("2011-12-30", "2026-03-29", "2026-10-25"),
+        *("2011-12-30", "2011-03-27", "2011-10-30"),
     ]
 )
 HOURS_OF_DAY = [
@@ -199,6 +199,28 @@ def test_the_next_change_is_the_first(window: Window, at: datetime, shares: list
         assert UTC is change.tzinfo
         assert is_open == window.contains(change - TICK)
         assert is_open != window.contains(change)
+
+
+@given(any_window, moments, st.timedeltas(TICK, timedelta(days=40)))
+def test_a_change_is_found_in_any_time_that_holds_it(
+    window: Window, at: datetime, ahead: timedelta
+) -> None:
+    """However short the time is that is searched, its end included."""
+    now, change = at.astimezone(UTC), window.next_change(at)
+
+    assert window.flip(now, now + ahead) == (change if change and change <= now + ahead else None)
+    assert change is None or (change, None) == (
+        window.flip(now, change),
+        window.flip(now, change - TICK),
+    )
+
+
+def test_a_day_that_is_left_out_brings_the_next_one_nearer() -> None:
+    """In Apia, a week with 30 December 2011 has six days."""
+    window, begin = days("01-01", zone="Pacific/Apia"), datetime(2011, 12, 25, 10, tzinfo=UTC)
+    change = begin + timedelta(days=6)
+
+    assert change == window.flip(begin, change) == window.next_change(begin)
 
 
 @given(any_window, moments)

@@ -20,6 +20,7 @@ HORIZON = timedelta(days=12 * 366)
 Any day of the year has fallen on any weekday by then, with one exception: 29 February.
 """
 
+_SOON = timedelta(days=8)
 _ANY_TIME = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -143,15 +144,13 @@ class _Several(Window):
     def flip(self, at: datetime, until: datetime) -> datetime | None:
         """Return when it first opens or closes after `at`, up to `until`, in UTC; else None."""
         settling = self._settling(at)
-        if not settling:  # until the first part does, and that one is enough
-            flips = [part.flip(at, until) for part in self.parts]
-            return min((flip for flip in flips if flip), default=None)
+        if not settling:
+            return self._first_flip(at, until)
         while settling:  # it stays so until the last of them has changed, and none came instead
-            flips = [part.flip(at, until) for part in settling]
-            known = [flip for flip in flips if flip]
-            if len(known) < len(flips):
+            flips = [flip for part in settling if (flip := part.flip(at, until))]
+            if len(flips) < len(settling):
                 return None
-            at = max(known)
+            at = max(flips)
             settling = self._settling(at)
         return at
 
@@ -165,6 +164,12 @@ class _Several(Window):
         before = flip - timedelta.resolution
         flips = (part for part in self.parts if part.contains(before) != part.contains(flip))
         return next(flips).zone_at(flip)
+
+    def _first_flip(self, at: datetime, until: datetime) -> datetime | None:
+        for end in (min(at + _SOON, until), until):  # most change soon; years are dear to search
+            if flips := [flip for part in self.parts if (flip := part.flip(at, end))]:
+                return min(flips)
+        return None
 
     def _settling(self, at: datetime) -> list[Window]:
         return [part for part in self.parts if part.contains(at) == self.settled]

@@ -118,8 +118,9 @@ class Days(Window):
         is_open = self.contains(at)
         while at < until:
             wall = shown(at, self._zone)
-            edge = self._edge_after(wall, wall + (until - at))
-            # Clocks that are set back show again what they have shown, but no more than a day.
+            # Clocks are put forward by a day at most. When they are put back, they show again what
+            # they have shown, and that isn't more than a day either.
+            edge = self._edge_after(wall, wall + (until - at) + _DAY)
             later = at + (edge - wall if edge else 2 * _DAY)
             shift = first_shift(self._zone, at, min(later, until))
             if not shift:
