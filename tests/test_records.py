@@ -705,6 +705,7 @@ KEPT: list[Event | Block] = [
     events.Assessed(
         NOON, EVIDENCE, Health(NOON, NOON, MEMORY, ARM, block=3), timedelta(seconds=10)
     ),
+    events.Assessed(NOON, EVIDENCE, Health(NOON, NOON, (OPEN, FROZEN))),
     events.Alerted(NOON, by_user=True, reason="it hurts"),
     events.Woken(NOON),
     events.Resumed(NOON, "7", "a false alarm"),
@@ -718,7 +719,6 @@ KEPT: list[Event | Block] = [
     events.Assessed(
         NOON, JUDGED, Health(NOON, NOON, REMEMBERED, BUSY, BUSY, since=NOON), timedelta(seconds=10)
     ),
-    events.Assessed(NOON, EVIDENCE, Health(NOON, NOON, (OPEN, FROZEN))),
     Unknown(
         NOON,
         "Promoted",
