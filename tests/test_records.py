@@ -52,6 +52,7 @@ from safedeploy.signals import (
 )
 from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
 from safedeploy.verdicts import Against, Counts, Evidence, Finding, Measurement, Scope, Verdict
+from safedeploy.windows import between, business_hours, days, since
 from tests.laws.histories import Step, histories, stream
 from tests.laws.shops import Shop
 
@@ -696,6 +697,8 @@ PART = Part(
     stood={89: 4},
     open=frozenset({7}),
 )
+OPEN = (business_hours("Europe/Berlin") | days("Saturday", "02-29")) & ~since(NOON)
+FROZEN = ~between("2026-12-18", "2027-01-04 09:00", zone="Asia/Tokyo")
 # One of everything, in the order of the lines of tests/data/records.jsonl. Journals hold such lines
 # for years, so a line is never changed, only added: for a new kind, or for an old value that is
 # written with one more field now.
@@ -707,6 +710,7 @@ KEPT: list[Event | Block] = [
     events.Assessed(
         NOON, EVIDENCE, Health(NOON, NOON, MEMORY, ARM, block=3), timedelta(seconds=10)
     ),
+    events.Assessed(NOON, EVIDENCE, Health(NOON, NOON, (OPEN, FROZEN))),
     events.Alerted(NOON, by_user=True, reason="it hurts"),
     events.Woken(NOON),
     events.Resumed(NOON, "7", "a false alarm"),

@@ -72,6 +72,11 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.verdicts import Evidence as Evidence
     from safedeploy.verdicts import Finding as Finding
     from safedeploy.verdicts import Verdict as Verdict
+    from safedeploy.windows import Window as Window
+    from safedeploy.windows import between as between
+    from safedeploy.windows import business_hours as business_hours
+    from safedeploy.windows import days as days
+    from safedeploy.windows import since as since
 
 _ROOMS = {
     "audiences": "Attribute Audience Everyone Group Percentage bucket",
@@ -96,5 +101,6 @@ _ROOMS = {
     "states": "Baking Completed Halted Paused Pending Recovering RolledBack Rollout",
     "traffic": "Traffic",
     "verdicts": "Evidence Finding Verdict",
+    "windows": "Window between business_hours days since",
 }
 __all__ = door(globals(), _ROOMS)  # noqa: PLE0605 # pyright: ignore[reportUnsupportedDunderAll]

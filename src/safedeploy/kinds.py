@@ -10,6 +10,7 @@ from safedeploy.changes import Change, ChangeKind
 from safedeploy.components import Component
 from safedeploy.health import HealthModel
 from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
+from safedeploy.windows import Between, Complement, Days, Intersection, Union
 
 KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
@@ -35,4 +36,5 @@ KINDS: tuple[tuple[type[Any], ...], ...] = (
     (flags.FeatureFlag, flags.Rule),
     (audiences.Everyone, audiences.Percentage, audiences.Group, audiences.Comparison),
     (audiences.AllOf, audiences.AnyOf, audiences.Not),
+    (Between, Days, Intersection, Union, Complement),
 )
