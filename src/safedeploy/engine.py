@@ -6,11 +6,12 @@ import atexit
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from safedeploy import forks
+from safedeploy.audiences import Audience
 from safedeploy.clocks import IDLE, POLL, Clock, SystemClock
 from safedeploy.contexts import Context
 from safedeploy.exposures import Exposures
@@ -22,14 +23,12 @@ if TYPE_CHECKING:  # what only a release needs is imported by the first one: see
     from safedeploy.fleets import Fleet
     from safedeploy.journals import Journal
     from safedeploy.metrics import MetricSource
+    from safedeploy.overrides import Override
     from safedeploy.plans import Plan
     from safedeploy.states import Rollout
     from safedeploy.telemetry import Observer
 
 T = TypeVar("T")
-
-LONG = timedelta(hours=1)
-"""A plan that bakes longer than this should be kept in a journal that outlives the process."""
 
 
 class Engine:
@@ -63,7 +62,7 @@ class Engine:
         self._journal = _opened(journal)
         self._source = source
         self._observers = observers
-        self._exposures = Exposures()
+        self._exposures = Exposures(self._clock.now)
         self._launching = threading.Lock()
         self._launched: Fleet | None = None
         self._warned = False
@@ -124,7 +123,9 @@ class Engine:
         """
         rollout = self._fleet().release(definition, plan, attempt=attempt, author=author)
         if self._journal is None and not self._warned and rollout.in_flight:
-            self._warned = _warned_of_forgetting(rollout)
+            from safedeploy import telemetry
+
+            self._warned = telemetry.warn_of_forgetting(rollout)
         return rollout
 
     def rollout(self, rollout: Rollout | str) -> Rollout:
@@ -185,6 +186,53 @@ class Engine:
         A killed flag stays off until a release of it completes.
         """
         self._fleet().kill(flag, by=by, reason=reason)
+
+    def override(
+        self,
+        flag: FeatureFlag[T],
+        value: str | T,
+        *,
+        audience: Audience,
+        until: datetime,
+        by: str,
+        reason: str,
+    ) -> Override:
+        """Serve a value to an audience for a while, whatever rings and rules say.
+
+        Other processes on the journal follow within a second. Whoever gets it counts in no arm of
+        a release. A kill beats it; and a halt, unless it is given after that, to debug.
+
+        Args:
+            flag: a definition that has the value.
+            value: a variant's name or its value, as `FeatureFlag.serve` takes it.
+            audience: who gets it.
+            until: when that ends, with a time zone; 90 days from now at most.
+            by: an opaque id of whoever decides.
+            reason: why, for people; it goes into the journal, so nothing personal.
+
+        Raises:
+            DefinitionError: no such value, no audience, or no moment within 90 days.
+            OverrideRefusedError: the flag is killed, or 100 overrides of it stand.
+            JournalUnavailableError: it couldn't be saved; nothing has changed.
+        """
+        from safedeploy.overrides import Override
+
+        variant = flag.serve(value).default
+        served = flag.variants[variant]
+        draft = Override("", flag.key, variant, served, flag.version, audience, until, by, reason)
+        return self._fleet().override(draft)
+
+    def lift(self, override: Override | str, *, by: str, reason: str) -> None:
+        """Take an override back before its end.
+
+        Raises:
+            OverrideRefusedError: it doesn't stand, or doesn't any more.
+        """
+        self._fleet().lift(override, by=by, reason=reason)
+
+    def overrides(self) -> tuple[Override, ...]:
+        """Return the overrides that stand."""
+        return self._launched.overrides() if self._launched else ()
 
     # Driving
 
@@ -250,15 +298,3 @@ def _opened(journal: Journal | str | PathLike[str] | None) -> Journal | None:
 
         return SqliteJournal(journal)
     return journal
-
-
-def _warned_of_forgetting(rollout: Rollout) -> bool:
-    """Tell whether a plan outlasts the memory of a process, and say so."""
-    bake = sum((ring.bake for ring in rollout.plan.rings), timedelta(0))
-    if bake <= LONG:
-        return False
-    from safedeploy import telemetry
-
-    mend = 'Engine(journal="rollouts.db") remembers it'
-    telemetry.warn("a restart forgets this rollout", rollout=rollout.id, bake=str(bake), mend=mend)
-    return True

@@ -30,6 +30,10 @@ class ReleaseRefusedError(SafeDeployError):
     """A release can't start; nothing was recorded and nobody is exposed."""
 
 
+class OverrideRefusedError(SafeDeployError):
+    """An override can't be given, or taken back; nothing was recorded."""
+
+
 class RolloutNotFoundError(SafeDeployError, LookupError):
     """No rollout of this engine has that id."""
 

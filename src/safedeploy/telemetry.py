@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeAlias
 
 from safedeploy.events import Event
@@ -17,6 +18,9 @@ from safedeploy.rollouts import exposure
 from safedeploy.states import Rollout
 
 Observer: TypeAlias = Callable[[Event, Rollout], None]
+
+LONG = timedelta(hours=1)
+"""A plan that bakes longer than this should be kept in a journal that outlives the process."""
 
 
 def logs() -> Observer:
@@ -55,6 +59,16 @@ def warn(what: str, **facts: str) -> None:
         # Its own default prints to stdout, which belongs to the application.
         logger = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
     logger.warning(what, **facts)
+
+
+def warn_of_forgetting(rollout: Rollout) -> bool:
+    """Tell whether a plan outlasts the memory of a process, and say so."""
+    bake = sum((ring.bake for ring in rollout.plan.rings), timedelta(0))
+    if bake <= LONG:
+        return False
+    mend = 'Engine(journal="rollouts.db") remembers it'
+    warn("a restart forgets this rollout", rollout=rollout.id, bake=str(bake), mend=mend)
+    return True
 
 
 class Troubles:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 from hypothesis import Phase, settings
 
-from safedeploy import rollouts, states
+from safedeploy import projections, rollouts, states
 from safedeploy.audiences import Exposure, Percentage, Predicate
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
@@ -18,6 +18,7 @@ from safedeploy.events import Alerted, Assessed, Event, Withdrawn, Woken
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag, Resolution
 from safedeploy.guards import Served
+from safedeploy.projections import Projection
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
 from tests import test_rollouts
@@ -68,6 +69,12 @@ def resolution_without_rule(self: FeatureFlag[Any], *args: Any, **_: Any) -> Res
     return Resolution(self.key, self.variants[variant], variant, reason, self.version)
 
 
+def overridden_though_killed(self: Exposures, flag: FeatureFlag[Any]) -> Projection:
+    """Let an operator's override win, whatever happened."""
+    overrides = self._overrides.get(flag.key, ())
+    return projections.overridden(overrides, PROJECTION(self, flag), self.now)
+
+
 def leave_on(enough: Verdict) -> Callable[[Rollout, states.Baking, Assessed], Rollout]:
     """Leave a ring on less than a PASS."""
 
@@ -116,6 +123,7 @@ def command_nothing(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Comm
 
 
 TRANSITION = rollouts.transition
+PROJECTION = Exposures._projection
 
 MUTANTS = [
     Mutant(
@@ -146,6 +154,22 @@ MUTANTS = [
         lambda self, key, project: self._projects.setdefault(key, project),
         test_recovery.test_withdrawal_beats_rules_groups_and_percentages,
         ("alert",),
+    ),
+    Mutant(
+        "E4",
+        "a halt leaves overrides as they are",
+        "safedeploy.standings.Standings.halt",
+        lambda self, flag, rollout: None,
+        test_recovery.test_a_halt_ends_earlier_overrides,
+        ("abort",),
+    ),
+    Mutant(
+        "E4",
+        "who starts again forgets that a halt ended an override",
+        "safedeploy.standings.Standings.halted",
+        lambda self, flag: "",
+        test_recovery.test_a_halt_ends_earlier_overrides,
+        ("abort",),
     ),
     Mutant(
         "E5",
@@ -305,6 +329,13 @@ MUTANTS = [
         "a kill is only noted",
         "safedeploy.exposures.Exposures.settle",
         lambda self, key, at, definition: None,
+        test_recovery.test_the_kill_switch_works_at_the_next_evaluation,
+    ),
+    Mutant(
+        "R5",
+        "an override beats a kill",
+        "safedeploy.exposures.Exposures._projection",
+        overridden_though_killed,
         test_recovery.test_the_kill_switch_works_at_the_next_evaluation,
     ),
     Mutant(
