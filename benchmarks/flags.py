@@ -24,11 +24,13 @@ from safedeploy import (
     Engine,
     ErrorRate,
     FeatureFlag,
+    Group,
     HealthModel,
     Latency,
     Percentage,
     Plan,
     Ring,
+    Sampling,
     Signal,
     Usage,
 )
@@ -52,6 +54,8 @@ YARDSTICK = timed("minimal", f"minimal({KEY!r}, user)")
 CONTENDERS = (
     timed("flag.resolve, 20 %", "flag.resolve(context)"),
     timed("engine.value, 20 %", "idle.value(flag, context)"),
+    timed("engine.value, 20 %, 1 % of evaluations observed", "sampling.value(flag, context)"),
+    timed("engine.value, 20 %, an override of another audience", "overridden.value(flag, context)"),
     timed("engine.value, 20 %, release in flight", "busy.value(flag, context)"),
     timed("engine.guard, 20 %, success", "\n with idle.guard(flag, context) as got: got.value"),
     timed(
@@ -95,6 +99,15 @@ def in_flight(definition: FeatureFlag[bool], *signals: Signal) -> Engine:
     plan = Plan(rings=(ring,), health=health, assess_every=timedelta(microseconds=1))
     engine.release(definition.serve("on"), plan)
     engine.tick()
+    return engine
+
+
+def overridden(definition: FeatureFlag[bool]) -> Engine:
+    """Return an engine in which an operator has overridden a flag, for others than are asked."""
+    clock = FakeClock()
+    engine, until = Engine(clock=clock), clock.now() + timedelta(days=1)
+    how = {"by": "person-7", "reason": "to debug"}
+    engine.override(definition, "on", audience=Group("staff"), until=until, **how)
     return engine
 
 
@@ -169,6 +182,8 @@ def main() -> None:
         "Context": Context,
         "flag": flag(),
         "idle": Engine(clock=FakeClock()),
+        "sampling": Engine(evaluations=Sampling(str)),
+        "overridden": overridden(flag()),
         "busy": in_flight(flag()),
         "failing": in_flight(flag()),
         "timing": in_flight(flag(), Latency(), ErrorRate()),

@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.rollouts import fold as fold
     from safedeploy.rollouts import pending as pending
     from safedeploy.rollouts import transition as transition
+    from safedeploy.sampling import Sampling as Sampling
     from safedeploy.signals import Burn as Burn
     from safedeploy.signals import ErrorRate as ErrorRate
     from safedeploy.signals import Latency as Latency
@@ -95,6 +96,7 @@ _ROOMS = {
     "plans": "Plan Ring",
     "rollbacks": "RollBack RollbackPolicy",
     "rollouts": "exposure fold pending transition",
+    "sampling": "Sampling",
     "signals": "Burn ErrorRate Latency Objective Rate Signal Threshold Throughput Usage"
     " UserReports",
     "states": "Baking Completed Halted Paused Pending Recovering RolledBack Rollout",

@@ -16,6 +16,7 @@ from safedeploy.projections import Projection
 
 if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
     from safedeploy.overrides import Override
+    from safedeploy.sampling import Sampler
 
 T = TypeVar("T")
 
@@ -31,10 +32,14 @@ class Exposures:
 
     Args:
         now: the time, which overrides end by; the system's, unless given.
+        sampler: shows some of the answers; nobody sees any, unless given.
     """
 
-    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self, now: Callable[[], datetime] | None = None, sampler: Sampler | None = None
+    ) -> None:
         self.now = now or SystemClock().now
+        self._sampler = sampler
         self._projects: dict[str, Project] = {}
         self._settled: dict[str, tuple[datetime, FeatureFlag[Any] | None]] = {}
         self._killing: set[str] = set()
@@ -54,7 +59,10 @@ class Exposures:
                     return projection(context)
             return self._compile(flag)(context)
         except Exception as error:  # noqa: BLE001 - in application code, evaluating never raises
-            return projections.failed(flag, error)
+            served = projections.failed(flag, error)
+            if self._sampler:
+                self._sampler.show(served.resolution)
+            return served
 
     def settled(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that the latest completed rollout left, if no kill came after."""
@@ -132,7 +140,10 @@ class Exposures:
         table = self._table
         if len(table) >= FLAGS:
             table = self._table = {}
-        table[flag.key] = (flag, projection := self._projection(flag))
+        projection = self._projection(flag)
+        if self._sampler:
+            projection = self._sampler.watched(projection)
+        table[flag.key] = (flag, projection)
         return projection
 
     def _projection(self, flag: FeatureFlag[Any]) -> Projection:

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from safedeploy.events import Event
+from safedeploy.flags import Reason, Resolution
 from safedeploy.rollouts import exposure
 from safedeploy.states import Rollout
 
@@ -38,6 +39,36 @@ def logs() -> Observer:
             exposed=exposure(rollout).percent,
             reason=event.reason,
         )
+
+    return observe
+
+
+def evaluations() -> Callable[[Resolution[Any]], None]:
+    """Return an observer that emits OpenTelemetry's `feature_flag.evaluation` events.
+
+    Give it to a `Sampling`. The names are those of the semantic conventions (1.44, release
+    candidate), with `safedeploy.ring` and `safedeploy.rollout` for a release in flight. Neither
+    `feature_flag.context.id` nor a value is told.
+    """
+    from opentelemetry._logs import get_logger
+
+    logger = get_logger("safedeploy")
+
+    def observe(found: Resolution[Any]) -> None:
+        facts = {
+            "feature_flag.key": found.flag,
+            "feature_flag.provider.name": "safedeploy",
+            "feature_flag.result.variant": found.variant,
+            "feature_flag.result.reason": found.reason.name.lower(),
+            "feature_flag.version": found.version,
+        }
+        if found.rollout:
+            facts["safedeploy.rollout"] = found.rollout
+        if found.ring:
+            facts["safedeploy.ring"] = found.ring
+        if found.reason is Reason.ERROR:
+            facts |= {"error.type": "general", "feature_flag.error.message": found.detail}
+        logger.emit(event_name="feature_flag.evaluation", attributes=facts)
 
     return observe
 

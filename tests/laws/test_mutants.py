@@ -16,9 +16,10 @@ from safedeploy.commands import Command
 from safedeploy.contexts import Context
 from safedeploy.events import Alerted, Assessed, Event, Withdrawn, Woken
 from safedeploy.exposures import Exposures
-from safedeploy.flags import FeatureFlag, Resolution
+from safedeploy.flags import FeatureFlag, Resolution, noted
 from safedeploy.guards import Served
 from safedeploy.projections import Projection
+from safedeploy.sampling import Sampler
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
 from tests import test_rollouts
@@ -120,6 +121,17 @@ def replaced(kind: type, handler: object) -> dict[tuple[type, type], object]:
 def command_nothing(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Command, ...]]:
     """Lose the commands of a transition."""
     return TRANSITION(rollout, event)[0], ()
+
+
+def show_what_is_absent(self: Sampler, projection: Projection) -> Projection:
+    """Show what the caller gets told of their own context."""
+
+    def ask(context: Context) -> Served[Any]:
+        served = projection(context)
+        self.show(noted(served.resolution, context))
+        return served
+
+    return ask
 
 
 TRANSITION = rollouts.transition
@@ -368,6 +380,13 @@ MUTANTS = [
         lambda self, unit: unit >> 16,
         test_record.test_nothing_personal_is_in_the_file,
         (0.0,),
+    ),
+    Mutant(
+        "J3",
+        "who samples is shown what of a context couldn't be used",
+        "safedeploy.sampling.Sampler.watched",
+        show_what_is_absent,
+        test_record.test_nothing_personal_is_shown_to_who_samples,
     ),
     Mutant(
         "S1",
