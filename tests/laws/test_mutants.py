@@ -10,7 +10,7 @@ import attrs
 import pytest
 from hypothesis import Phase, settings
 
-from safedeploy import projections, rollouts, states
+from safedeploy import contexts, projections, rollouts, states
 from safedeploy.audiences import Exposure, Percentage, Predicate
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
@@ -134,6 +134,7 @@ def show_what_is_absent(self: Sampler, projection: Projection) -> Projection:
     return ask
 
 
+MIXED = contexts.mixed
 TRANSITION = rollouts.transition
 PROJECTION = Exposures._projection
 
@@ -151,6 +152,22 @@ MUTANTS = [
         "safedeploy.audiences.Percentage.predicate",
         salted_with_itself,
         test_exposure.test_raising_a_percentage_takes_nobody_out,
+    ),
+    Mutant(
+        "E3",
+        "all flags draw the same people first",
+        "safedeploy.audiences.multiplier",
+        lambda salt: MIXED("") | 1,
+        test_exposure.test_flags_draw_fairly_and_by_themselves,
+        ("UUID",),
+    ),
+    Mutant(
+        "E3",
+        "keys aren't mixed",
+        "safedeploy.contexts.mixed",
+        lambda text: int.from_bytes(text.encode()[-8:], "big"),
+        test_exposure.test_flags_draw_fairly_and_by_themselves,
+        ("sequential",),
     ),
     Mutant(
         "E4",
