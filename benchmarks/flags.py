@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks._measure import Contender, Row, arguments, measure, minimal, report
+from benchmarks._peers import contenders as peers
 from safedeploy import (
     Context,
     Engine,
@@ -151,26 +151,6 @@ def sizes(thing: Any, seen: set[int]) -> Iterator[int]:
         yield from sizes(part, seen)
 
 
-def peers(names: dict[str, Any]) -> tuple[Contender, ...]:
-    """Return a contender for each peer that is installed, deciding by the yardstick's function."""
-    if find_spec("openfeature") is None:
-        return ()
-    from openfeature import api
-    from openfeature.evaluation_context import EvaluationContext
-    from openfeature.flag_evaluation import FlagResolutionDetails
-    from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
-
-    def decide(_: Any, asked: EvaluationContext) -> FlagResolutionDetails[bool]:
-        return FlagResolutionDetails(minimal(KEY, asked.targeting_key or ""))
-
-    flags = {KEY: InMemoryFlag("off", {"on": True, "off": False}, context_evaluator=decide)}
-    api.set_provider(InMemoryProvider(flags))
-    names["client"] = api.get_client()
-    names["theirs"] = {f"user-{number}": EvaluationContext(f"user-{number}") for number in people()}
-    ask = f"client.get_boolean_value({KEY!r}, False, theirs[user])"
-    return (timed("peer: openfeature-sdk, in-memory provider", ask),)
-
-
 def people() -> range:
     return range(USERS)
 
@@ -189,7 +169,9 @@ def main() -> None:
         "timing": in_flight(flag(), Latency(), ErrorRate()),
         "people": [(f"user-{number}", Context(f"user-{number}")) for number in people()],
     }
-    contenders = (*CONTENDERS, *(peers(names) if options.peers else ()))
+    contenders = list(CONTENDERS)
+    if options.peers:
+        contenders += peers(names, [user for user, _ in names["people"]])
     yardstick, rows = measure(YARDSTICK, contenders, names, options.rounds)
     rows.append(memory(1_000_000, 300_000, 0.05))
     report("flags", yardstick, rows, as_json=options.json)
