@@ -194,6 +194,7 @@ def test_a_number_is_never_used_twice() -> None:
     assert one.overrides() == other.overrides() == tuple(given_by_turns)
 
 
+@pytest.mark.law("S1")
 def test_overrides_are_bounded() -> None:
     """A flag has so many at a time; one that is over or taken back makes room."""
     clock = FakeClock(START)

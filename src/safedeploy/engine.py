@@ -82,7 +82,9 @@ class Engine(People):
     def evaluate(self, flag: FeatureFlag[T], context: Context) -> Resolution[T]:
         """Return what a context gets, and why."""
         resolution = self._exposures.serve(flag, context).resolution
-        return noted(resolution, context) if isinstance(context, Context) else resolution
+        # By its type, because isinstance may ask an object that raises.
+        is_context = issubclass(type(context), Context)
+        return noted(resolution, context) if is_context else resolution
 
     def guard(self, flag: FeatureFlag[T], context: Context) -> Guard[T]:
         """Return a context manager that serves a value and records how the block around it ends.
