@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,16 +18,19 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks._measure import Contender, Row, arguments, measure, minimal, report
+from benchmarks._peers import contenders as peers
 from safedeploy import (
     Context,
     Engine,
     ErrorRate,
     FeatureFlag,
+    Group,
     HealthModel,
     Latency,
     Percentage,
     Plan,
     Ring,
+    Sampling,
     Signal,
     Usage,
 )
@@ -52,6 +54,8 @@ YARDSTICK = timed("minimal", f"minimal({KEY!r}, user)")
 CONTENDERS = (
     timed("flag.resolve, 20 %", "flag.resolve(context)"),
     timed("engine.value, 20 %", "idle.value(flag, context)"),
+    timed("engine.value, 20 %, 1 % of evaluations observed", "sampling.value(flag, context)"),
+    timed("engine.value, 20 %, an override of another audience", "overridden.value(flag, context)"),
     timed("engine.value, 20 %, release in flight", "busy.value(flag, context)"),
     timed("engine.guard, 20 %, success", "\n with idle.guard(flag, context) as got: got.value"),
     timed(
@@ -98,6 +102,15 @@ def in_flight(definition: FeatureFlag[bool], *signals: Signal) -> Engine:
     return engine
 
 
+def overridden(definition: FeatureFlag[bool]) -> Engine:
+    """Return an engine in which an operator has overridden a flag, for others than are asked."""
+    clock = FakeClock()
+    engine, until = Engine(clock=clock), clock.now() + timedelta(days=1)
+    how = {"by": "person-7", "reason": "to debug"}
+    engine.override(definition, "on", audience=Group("staff"), until=until, **how)
+    return engine
+
+
 def memory(requests: int, units: int, rate: float) -> Row:
     """Return how many KiB a tally takes at most, latencies and all; its bar is 64."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -138,26 +151,6 @@ def sizes(thing: Any, seen: set[int]) -> Iterator[int]:
         yield from sizes(part, seen)
 
 
-def peers(names: dict[str, Any]) -> tuple[Contender, ...]:
-    """Return a contender for each peer that is installed, deciding by the yardstick's function."""
-    if find_spec("openfeature") is None:
-        return ()
-    from openfeature import api
-    from openfeature.evaluation_context import EvaluationContext
-    from openfeature.flag_evaluation import FlagResolutionDetails
-    from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
-
-    def decide(_: Any, asked: EvaluationContext) -> FlagResolutionDetails[bool]:
-        return FlagResolutionDetails(minimal(KEY, asked.targeting_key or ""))
-
-    flags = {KEY: InMemoryFlag("off", {"on": True, "off": False}, context_evaluator=decide)}
-    api.set_provider(InMemoryProvider(flags))
-    names["client"] = api.get_client()
-    names["theirs"] = {f"user-{number}": EvaluationContext(f"user-{number}") for number in people()}
-    ask = f"client.get_boolean_value({KEY!r}, False, theirs[user])"
-    return (timed("peer: openfeature-sdk, in-memory provider", ask),)
-
-
 def people() -> range:
     return range(USERS)
 
@@ -169,12 +162,16 @@ def main() -> None:
         "Context": Context,
         "flag": flag(),
         "idle": Engine(clock=FakeClock()),
+        "sampling": Engine(evaluations=Sampling(str)),
+        "overridden": overridden(flag()),
         "busy": in_flight(flag()),
         "failing": in_flight(flag()),
         "timing": in_flight(flag(), Latency(), ErrorRate()),
         "people": [(f"user-{number}", Context(f"user-{number}")) for number in people()],
     }
-    contenders = (*CONTENDERS, *(peers(names) if options.peers else ()))
+    contenders = list(CONTENDERS)
+    if options.peers:
+        contenders += peers(names, [user for user, _ in names["people"]])
     yardstick, rows = measure(YARDSTICK, contenders, names, options.rounds)
     rows.append(memory(1_000_000, 300_000, 0.05))
     report("flags", yardstick, rows, as_json=options.json)

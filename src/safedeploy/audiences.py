@@ -11,7 +11,7 @@ import attrs
 
 from safedeploy import validators
 from safedeploy.contexts import SCALARS, AttributeValue, Context, Scalar, mixed
-from safedeploy.errors import DefinitionError
+from safedeploy.errors import DefinitionError, shown
 
 Predicate: TypeAlias = Callable[[Context], bool]
 
@@ -158,7 +158,7 @@ class Attribute:
             DefinitionError: `values` is a single text; each of its letters would be a value.
         """
         if isinstance(values, str) or not isinstance(values, Iterable):
-            raise DefinitionError("values", values, f"give a list, such as [{values!r}]")
+            raise DefinitionError("values", values, f"give a list, such as [{shown(values)}]")
         return Comparison(self.name, "is_in", tuple(values))
 
     def contains(self, value: Scalar) -> Audience:

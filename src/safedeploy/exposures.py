@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from safedeploy import projections
+from safedeploy.clocks import SystemClock
 from safedeploy.contexts import Context
-from safedeploy.flags import FeatureFlag
+from safedeploy.flags import FeatureFlag, Resolution
 from safedeploy.guards import Served
 from safedeploy.projections import Projection
+
+if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
+    from safedeploy.overrides import Override
+    from safedeploy.sampling import Sampler
 
 T = TypeVar("T")
 
@@ -23,13 +28,24 @@ FLAGS = 10_000
 
 
 class Exposures:
-    """Serve flags as their rollouts say."""
+    """Serve flags as their rollouts and operators say.
 
-    def __init__(self) -> None:
+    Args:
+        now: the time, which overrides end by; the system's, unless given.
+        sampler: shows some of the answers; nobody sees any, unless given.
+    """
+
+    def __init__(
+        self, now: Callable[[], datetime] | None = None, sampler: Sampler | None = None
+    ) -> None:
+        self.now = now or SystemClock().now
+        self._sampler = sampler
         self._projects: dict[str, Project] = {}
         self._settled: dict[str, tuple[datetime, FeatureFlag[Any] | None]] = {}
         self._killing: set[str] = set()
         self._held: set[str] = set()
+        self._overrides: dict[str, Sequence[Override]] = {}
+        self._forced: dict[str, tuple[Projection, ...]] = {}
         # Replaced, never emptied: whoever compiles from an older state stores into the older one.
         self._table: dict[str, tuple[FeatureFlag[Any], Projection]] = {}
 
@@ -43,11 +59,18 @@ class Exposures:
                     return projection(context)
             return self._compile(flag)(context)
         except Exception as error:  # noqa: BLE001 - in application code, evaluating never raises
-            return projections.failed(flag, error)
+            served = projections.failed(flag, error)
+            if self._sampler:
+                self._sampler.show(served.resolution)
+            return served
 
     def settled(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that the latest completed rollout left, if no kill came after."""
         return self._settled.get(key, (None, None))[1]
+
+    def is_killed(self, key: str) -> bool:
+        """Tell whether a kill settled the flag last."""
+        return key in self._settled and self._settled[key][1] is None
 
     def after(self, key: str, at: datetime) -> datetime:
         """Return the moment, or a later one that comes after whatever settled the flag.
@@ -93,14 +116,45 @@ class Exposures:
         self._projects[key] = project
         self._table = {}
 
+    def override(self, key: str, overrides: Sequence[Override]) -> None:
+        """Let these overrides of a flag stand from now on, and no others."""
+        self._overrides[key] = overrides
+        if not overrides:
+            del self._overrides[key]
+        self._table = {}
+
+    @contextmanager
+    def forced(self, resolution: Resolution[Any]) -> Generator[None]:
+        """Serve everybody one answer of a flag for as long as the block lasts, whatever else is."""
+        key, projection = resolution.flag, projections.forced(resolution)
+        self._forced[key] = (*self._forced.get(key, ()), projection)
+        self._table = {}
+        try:
+            yield
+        finally:
+            left = tuple(each for each in self._forced.pop(key) if each is not projection)
+            self._forced |= {key: left} if left else {}
+            self._table = {}
+
     def _compile(self, flag: FeatureFlag[Any]) -> Projection:
         table = self._table
         if len(table) >= FLAGS:
             table = self._table = {}
+        projection = self._projection(flag)
+        if self._sampler:
+            projection = self._sampler.watched(projection)
+        table[flag.key] = (flag, projection)
+        return projection
+
+    def _projection(self, flag: FeatureFlag[Any]) -> Projection:
+        """Return what is served of a flag. Who wins is decided here, the strongest first."""
+        if forced := self._forced.get(flag.key):
+            return forced[-1]
         _, stable = self._settled.get(flag.key, (None, flag))
         project = self._projects.get(flag.key, projections.settled)
         if flag.key in self._held:
-            project = projections.settled
+            return projections.settled(stable or flag.disable())
         projection = project(stable or flag.disable())
-        table[flag.key] = (flag, projection)
+        if stable and (overrides := self._overrides.get(flag.key)):
+            return projections.overridden(overrides, projection, self.now)
         return projection

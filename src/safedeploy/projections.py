@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -12,6 +13,9 @@ from safedeploy.contexts import Context
 from safedeploy.flags import FeatureFlag, Resolution
 from safedeploy.guards import Served
 from safedeploy.tallies import Tally
+
+if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
+    from safedeploy.overrides import Override
 
 T = TypeVar("T")
 
@@ -78,6 +82,38 @@ def _of_pairs(
         return lambda context: (some if matches(context) else others)[is_reached(context)]
     index = flag.index
     return lambda context: pairs[index(context)][is_reached(context)]
+
+
+def overridden(
+    overrides: Sequence[Override], otherwise: Projection, now: Callable[[], datetime]
+) -> Projection:
+    """Return the function of a flag that operators override.
+
+    Whoever is let in by an override is in no arm: what happens to them says nothing of a change.
+
+    Args:
+        overrides: those that stand; of several that let a context in, the latest decides.
+        otherwise: the function of the flag for everybody else.
+        now: the time.
+    """
+    asked = [
+        (each.audience.predicate(each.flag), each.until, _served(each.resolution))
+        for each in reversed(overrides)
+    ]
+
+    def ask(context: Context) -> Served[Any]:
+        for matches, until, served in asked:
+            if matches(context) and now() < until:
+                return served
+        return otherwise(context)
+
+    return ask
+
+
+def forced(resolution: Resolution[Any]) -> Projection:
+    """Return the function of a flag that has one answer, for everybody, in no arm."""
+    served = _served(resolution)
+    return lambda _: served
 
 
 def failed(flag: FeatureFlag[T], error: Exception) -> Served[T]:
