@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 LONGEST = timedelta.max.total_seconds()
 
@@ -63,9 +63,14 @@ class CircuitOpenError(SafeDeployError):
         state: where it is: "open", "half-open" or "isolated".
     """
 
-    # Under a storm this is raised more often than anything else returns: it only keeps what it is
-    # given, and says it when it is asked.
-    __init__: Any = Exception.__init__
+    if TYPE_CHECKING:
+
+        def __init__(self, breaker: str, state: str, until: float, at: float) -> None: ...
+
+    else:
+        # In a storm this is raised more often than anything is returned: it only keeps what it is
+        # given, and says it when it is asked.
+        __init__ = Exception.__init__
 
     @property
     def breaker(self) -> str:

@@ -123,7 +123,7 @@ def _judged(_: object, field: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, type | tuple) and callable(value):
         return
     for kind in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
-        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        if not _is_exception(kind):
             mend = "give a kind of Exception, several in a tuple, or a function that tells"
             raise DefinitionError(field.name, kind, mend)
 
@@ -252,6 +252,10 @@ def _is_meant(judged: Judged, error: Exception) -> bool:
     if isinstance(judged, type | tuple):
         return isinstance(error, judged)
     return bool(judged(error))
+
+
+def _is_exception(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Exception)
 
 
 def _is_number(value: object) -> bool:
