@@ -419,7 +419,7 @@ def test_a_breaker_is_small() -> None:
         with suppress(LookupError):
             breaker(failing if number % 3 == 0 else lambda: None)()
     assert 100 == breaker.metrics.calls
-    held: list[Any] = [breaker, breaker._lock, breaker._numbers, breaker._later]
+    held: list[Any] = [breaker, breaker._lock, breaker._later]
     circuit, tickets, *numbers = breaker._held
     held += [breaker._held, circuit, circuit.state, circuit.terms, circuit.window, tickets]
     held += [tickets.numbers, circuit.window.recent, *numbers]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 from safedeploy import circuits
 from safedeploy.breakers.counts import FATES, REFUSED, REFUSED_LATE
 from safedeploy.breakers.tickets import Tickets
-from safedeploy.circuits import Cause, Circuit, Notice, Refused
+from safedeploy.circuits import ORDINARY, Cause, Circuit, Notice, Refused
 
 Stepped: TypeAlias = tuple[Circuit, Any, tuple[Notice, ...], int]
 Step: TypeAlias = Callable[..., Stepped]
@@ -28,7 +28,7 @@ class Permit:
     It comes back when nobody holds it any more, whatever happened to the call.
 
     Attributes:
-        number: what it is called, unlike any other.
+        number: its name, unlike any other's, or that of permits which are no trials.
         generation: of the state that gave it; below zero until it is given.
         later: where it is put when it is dropped; None once its outcome was recorded.
     """
@@ -38,8 +38,8 @@ class Permit:
     until: ClassVar[float] = -math.inf
     numbers: ClassVar[Iterator[int]] = iter(())
 
-    def __init__(self, number: int, later: Later) -> None:
-        self.number = number
+    def __init__(self, later: Later) -> None:
+        self.number = ORDINARY
         self.generation = -1
         self.later: Later | None = later
 

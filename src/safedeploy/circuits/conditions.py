@@ -113,7 +113,7 @@ class Failures(Condition):
 
     def over(self, calls: int) -> Failures:
         """Return it with as many failures as so many calls can have."""
-        return Failures(min(self.at_least, calls), min(self.of, calls))
+        return self if calls >= self.of else Failures(min(self.at_least, calls), calls)
 
 
 @attrs.frozen
@@ -128,7 +128,8 @@ class AllOf(Condition):
 
     def over(self, calls: int) -> AllOf:
         """Return it with each part as it judges so many calls."""
-        return AllOf(tuple(part.over(calls) for part in self.parts))
+        parts = tuple(part.over(calls) for part in self.parts)
+        return self if parts == self.parts else AllOf(parts)
 
     def leaves(self) -> Iterator[Condition]:
         """Go through the conditions that this one is composed of."""
@@ -150,7 +151,8 @@ class AnyOf(Condition):
 
     def over(self, calls: int) -> AnyOf:
         """Return it with each part as it judges so many calls."""
-        return AnyOf(tuple(part.over(calls) for part in self.parts))
+        parts = tuple(part.over(calls) for part in self.parts)
+        return self if parts == self.parts else AnyOf(parts)
 
     def leaves(self) -> Iterator[Condition]:
         """Go through the conditions that this one is composed of."""

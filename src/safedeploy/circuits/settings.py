@@ -133,7 +133,7 @@ def _function(_: object, field: attrs.Attribute[Any], value: object) -> None:
         raise DefinitionError(field.name, value, "give a function")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Settings:
     """Say when a circuit trips, for how long, and what it takes to close it again.
 

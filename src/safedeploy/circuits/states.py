@@ -11,7 +11,7 @@ from safedeploy.circuits.settings import Settings
 from safedeploy.circuits.windows import Window
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class _State:
     """What every state has.
 
@@ -30,7 +30,7 @@ class _State:
     openings: int
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Closed(_State):
     """Let calls through, and judge how they end."""
 
@@ -39,7 +39,7 @@ class Closed(_State):
     measures = True
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Open(_State):
     """Refuse calls, until it is time to try again.
 
@@ -52,7 +52,7 @@ class Open(_State):
     until: float
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class HalfOpen(_State):
     """Let some trials through, and let them decide.
 
@@ -68,14 +68,14 @@ class HalfOpen(_State):
     out: frozenset[int] = frozenset()
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Isolated(_State):
     """Refuse calls, until somebody says otherwise."""
 
     label = "isolated"
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Disabled(_State):
     """Let calls through, whatever happens, and record nothing."""
 
@@ -83,7 +83,7 @@ class Disabled(_State):
     permits = True
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class MetricsOnly(_State):
     """Let calls through, whatever happens, and measure.
 
@@ -121,7 +121,7 @@ class Cause(enum.Enum):
     MEASURED = "measured"
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Terms:
     """Hold what stays the same about a circuit.
 
@@ -134,7 +134,7 @@ class Terms:
     salt: int = 0
 
 
-@attrs.define
+@attrs.define(weakref_slot=False)
 class Circuit:
     """Hold a circuit as a value; not frozen, but never changed, as a `CountWindow`.
 

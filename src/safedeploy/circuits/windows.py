@@ -15,7 +15,7 @@ _MASK = (1 << _BITS) - 1
 _CALL, _FAILURE, _SLOW, _SLOW_FAILURE = (1 << _BITS * place for place in range(4))
 
 
-@attrs.define
+@attrs.define(weakref_slot=False)
 class CountWindow:
     """Keep the latest calls, so many of them: a bit each for failed and slow.
 
