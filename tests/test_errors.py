@@ -1,6 +1,8 @@
 """Everything that can be raised: each with the field, the value and the mend."""
 
 import copy
+import math
+from datetime import timedelta
 
 import pytest
 
@@ -43,7 +45,31 @@ def test_one_except_catches_everything(kind: type[SafeDeployError]) -> None:
 
 def test_every_error_is_known_here() -> None:
     """No error of the library goes untested."""
-    assert set(EVERY_ERROR) == set(SafeDeployError.__subclasses__())
+    assert {*EVERY_ERROR, errors.CircuitOpenError} == set(SafeDeployError.__subclasses__())
+
+
+def test_a_refusal_says_which_breaker_and_when_to_try_again() -> None:
+    """It is told from what it was raised with, and only when it is asked."""
+    error = errors.CircuitOpenError("payments", "open", 130.0, 100.0)
+
+    assert ("payments", "open", timedelta(seconds=30)) == (
+        error.breaker,
+        error.state,
+        error.retry_after,
+    )
+    assert "breaker='payments': it is open: try again in 30 s, or do without" == str(error)
+    assert str(error) == str(copy.copy(error))
+    assert ("breaker", "payments") == (error.field, error.value)
+    assert issubclass(errors.CircuitOpenError, SafeDeployError)
+
+
+@pytest.mark.parametrize("until", [math.inf, 99.0])
+def test_a_refusal_without_an_end_says_later(until: float) -> None:
+    """While trials are out, or a person holds it open, nobody knows when to try again."""
+    error = errors.CircuitOpenError("payments", "isolated", until, 100.0)
+
+    assert error.retry_after is None
+    assert "breaker='payments': it is isolated: try again later, or do without" == str(error)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,22 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.audiences import Group as Group
     from safedeploy.audiences import Percentage as Percentage
     from safedeploy.audiences import bucket as bucket
+    from safedeploy.breakers import Breakers as Breakers
+    from safedeploy.breakers import CircuitBreaker as CircuitBreaker
     from safedeploy.changes import Change as Change
     from safedeploy.changes import ChangeKind as ChangeKind
+    from safedeploy.circuits import Cause as Cause
+    from safedeploy.circuits import DecideWhen as DecideWhen
+    from safedeploy.circuits import Exponential as Exponential
+    from safedeploy.circuits import FailureRate as FailureRate
+    from safedeploy.circuits import Failures as Failures
+    from safedeploy.circuits import SlowCallRate as SlowCallRate
     from safedeploy.clocks import Clock as Clock
     from safedeploy.clocks import SystemClock as SystemClock
     from safedeploy.components import Component as Component
     from safedeploy.contexts import Context as Context
     from safedeploy.engine import Engine as Engine
+    from safedeploy.errors import CircuitOpenError as CircuitOpenError
     from safedeploy.errors import DefinitionError as DefinitionError
     from safedeploy.errors import JournalConflictError as JournalConflictError
     from safedeploy.errors import JournalInvalidError as JournalInvalidError
@@ -83,13 +92,16 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
 
 _ROOMS = {
     "audiences": "Attribute Audience Everyone Group Percentage bucket",
+    "breakers": "Breakers CircuitBreaker",
     "changes": "Change ChangeKind",
+    "circuits": "Cause DecideWhen Exponential FailureRate Failures SlowCallRate",
     "clocks": "Clock SystemClock",
     "components": "Component",
     "contexts": "Context",
     "engine": "Engine",
-    "errors": "DefinitionError JournalConflictError JournalInvalidError JournalUnavailableError"
-    " OverrideRefusedError ReleaseRefusedError RolloutNotFoundError RolloutStateError"
+    "errors": "CircuitOpenError DefinitionError JournalConflictError JournalInvalidError"
+    " JournalUnavailableError OverrideRefusedError ReleaseRefusedError RolloutNotFoundError"
+    " RolloutStateError"
     " SafeDeployError",
     "flags": "FeatureFlag Reason Resolution Rule",
     "forecasts": "Forecast",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
 LONGEST = 500
 """How many letters of a value an error shows."""
+
+_FOREVER = timedelta.max.total_seconds()
 
 
 class SafeDeployError(Exception):
@@ -64,3 +69,57 @@ class JournalUnavailableError(SafeDeployError):
 
 class JournalInvalidError(SafeDeployError):
     """The journal can't be used: it is foreign, damaged, altered, cut, or of a later version."""
+
+
+class CircuitOpenError(SafeDeployError):
+    """A breaker refused a call: it wasn't made.
+
+    Attributes:
+        breaker: the breaker's name.
+        state: where it is: "open", "half-open" or "isolated".
+    """
+
+    if TYPE_CHECKING:
+
+        def __init__(self, breaker: str, state: str, until: float, at: float) -> None: ...
+
+    else:
+        # In a storm this is raised more often than anything is returned: it only keeps what it is
+        # given, and says it when it is asked.
+        __init__ = Exception.__init__
+
+    @property
+    def breaker(self) -> str:
+        """The breaker's name."""
+        return str(self.args[0])
+
+    @property
+    def state(self) -> str:
+        """Where the breaker is: "open", "half-open" or "isolated"."""
+        return str(self.args[1])
+
+    @property
+    def retry_after(self) -> timedelta | None:
+        """When to try again, from when it was raised; None if nobody knows.
+
+        Nobody does while trials are out, or while a person holds the breaker open.
+        """
+        seconds = self.args[2] - self.args[3]
+        return timedelta(seconds=seconds) if 0 <= seconds < _FOREVER else None
+
+    @property
+    def field(self) -> str:  # type: ignore[override]
+        """What is wrong: the breaker."""
+        return "breaker"
+
+    @property
+    def value(self) -> object:  # type: ignore[override]
+        """The breaker's name."""
+        return self.breaker
+
+    @property
+    def mend(self) -> str:  # type: ignore[override]
+        """What to do instead."""
+        wait = self.retry_after
+        when = "later" if wait is None else f"in {wait.total_seconds():g} s"
+        return f"it is {self.state}: try again {when}, or do without"

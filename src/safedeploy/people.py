@@ -40,6 +40,9 @@ class People(abc.ABC):
     def resume(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
         """Close an alert with the decision to go on; the ring's bake begins again.
 
+        Findings for which a person was called are accepted with that: they don't stop the clock
+        again in this ring, while they are no worse than INVESTIGATE.
+
         Raises:
             RolloutStateError: the rollout isn't paused.
         """

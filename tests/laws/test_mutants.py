@@ -25,6 +25,9 @@ from safedeploy.verdicts import Finding, Verdict
 from tests import test_rollouts
 from tests.laws import (
     test_advance,
+    test_breaking,
+    test_breaking_points,
+    test_breaking_storms,
     test_exposure,
     test_record,
     test_recovery,
@@ -449,6 +452,7 @@ MUTANTS = [
         test_watching.test_unfinished_calls_count,
     ),
     *(Mutant(*planted) for planted in test_sharing.SHARING_MUTANTS),
+    *(Mutant(*planted) for planted in test_breaking.BREAKING_MUTANTS),
 ]
 
 
@@ -468,6 +472,9 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
     """No law's check here goes without a bug that it was seen to notice."""
     modules = (
         test_advance,
+        test_breaking,
+        test_breaking_points,
+        test_breaking_storms,
         test_exposure,
         test_record,
         test_recovery,

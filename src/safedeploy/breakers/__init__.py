@@ -1,0 +1,9 @@
+"""Circuit breakers: the breaker machine with a lock and a clock around it."""
+
+from safedeploy.breakers.breaker import CircuitBreaker
+from safedeploy.breakers.core import Observer
+from safedeploy.breakers.counts import Metrics, Totals
+from safedeploy.breakers.guards import Guard
+from safedeploy.breakers.registry import Breakers
+
+__all__ = ["Breakers", "CircuitBreaker", "Guard", "Metrics", "Observer", "Totals"]
