@@ -74,6 +74,8 @@ def test_an_override_lets_an_audience_in() -> None:
     found = engine.evaluate(FLAG, STAFF)
     assert ("new", Reason.OVERRIDE, "new") == (found.value, found.reason, found.variant)
     assert "to debug" in found.detail
+    odd = Context("user-1", {"odd": object()}, groups=["staff"])
+    assert f"{found.detail}; absent: attribute 'odd'" == engine.evaluate(FLAG, odd).detail
     assert "old" == engine.value(FLAG, OTHERS)
     assert (override,) == engine.overrides()
     assert ("checkout#1", "checkout", "new", "") == (
