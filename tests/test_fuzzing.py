@@ -7,9 +7,10 @@ import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from benchmarks.flags import sizes
 from safedeploy.audiences import Attribute, Audience, Everyone, Group, Percentage
-from safedeploy.contexts import Context
+from safedeploy.contexts import MOST, Context
 from safedeploy.engine import Engine
 from safedeploy.errors import DefinitionError
 from safedeploy.flags import FeatureFlag, Reason
@@ -105,6 +106,10 @@ class Evil:
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         raise EvilError
+
+
+class Zoned(datetime):
+    """A time of another library's."""
 
 
 class Plan(enum.StrEnum):
@@ -280,3 +285,36 @@ def test_whatever_a_flag_is_made_of_one_error_comes_of_it(name: Any, value: Any)
     ):
         with suppress(DefinitionError):
             make_it()
+
+
+def test_what_never_ends_is_left_out_and_named() -> None:
+    """A mapping, groups or items without end are cut short, and the context says so."""
+    many: Any = EndlessMapping()
+    context = Context("a", many, groups=map(str, itertools.count()))
+    assert MOST == len(context.attributes)
+    assert MOST == len(context.groups)
+    assert ("attributes", "groups") == context.absent
+    context = Context("a", {"tags": Endless(), "plan": "beta"})
+    assert {"plan": "beta"} == dict(context.attributes)
+    assert ("attribute 'tags'",) == context.absent
+
+
+@pytest.mark.parametrize("count", [MOST, MOST + 1])
+def test_there_is_room_for_many(count: int) -> None:
+    """As many groups, and items of an attribute, as anybody has are kept; past that, it is said."""
+    texts = [str(number) for number in range(count)]
+    context = Context("a", {"tags": texts}, groups=texts)
+    assert MOST == len(context.groups)
+    assert (count == MOST) == ("tags" in context.attributes) == (not context.absent)
+
+
+def test_a_value_of_another_kind_is_taken_for_its_plain_value() -> None:
+    """An enum's text, or a time in a zone of the host's, compares as what it is."""
+    moscow = timezone(timedelta(hours=3))
+    when = datetime(2026, 1, 1, 15, tzinfo=moscow)
+    context = Context("a", {"plan": Plan.BETA, "when": Zoned.fromtimestamp(when.timestamp(), UTC)})
+    assert Attribute("plan").equals("beta").matches(context)
+    assert Attribute("when").equals(NOON).matches(context)
+    assert {str, datetime} == {type(value) for value in context.attributes.values()}
+    there = Context("a", {"when": datetime(2026, 7, 1, 14, tzinfo=ZoneInfo("Europe/Berlin"))})
+    assert Attribute("when").equals(datetime(2026, 7, 1, 12, tzinfo=UTC)).matches(there)

@@ -51,6 +51,15 @@ def opened(journal: Journal | None = None, clock: FakeClock | None = None) -> En
     return Engine(clock=clock or FakeClock(START), journal=journal or MemoryJournal())
 
 
+def test_only_a_flag_is_overridden() -> None:
+    """Whoever gives a flag's name is told to give the flag."""
+    name: Any = "checkout"
+    with pytest.raises(DefinitionError, match=r"^flag='checkout': give a FeatureFlag"):
+        opened().override(
+            name, "new", audience=Everyone(), until=START + HOUR, by="7", reason="to debug"
+        )
+
+
 def give(engine: Engine, value: str = "new", **how: Any) -> Override:
     """Give an override to the staff, for an hour."""
     usual = {"audience": Group("staff"), "until": START + HOUR, "by": "7", "reason": "to debug"}
@@ -65,6 +74,8 @@ def test_an_override_lets_an_audience_in() -> None:
     found = engine.evaluate(FLAG, STAFF)
     assert ("new", Reason.OVERRIDE, "new") == (found.value, found.reason, found.variant)
     assert "to debug" in found.detail
+    odd = Context("user-1", {"odd": object()}, groups=["staff"])
+    assert f"{found.detail}; absent: attribute 'odd'" == engine.evaluate(FLAG, odd).detail
     assert "old" == engine.value(FLAG, OTHERS)
     assert (override,) == engine.overrides()
     assert ("checkout#1", "checkout", "new", "") == (
@@ -211,8 +222,9 @@ def test_overrides_are_bounded() -> None:
 
 
 def test_a_killed_flag_is_not_overridden() -> None:
-    """A kill beats every override, so none is given that would do nothing."""
+    """A kill beats every override, so none is given that would do nothing, and none stands."""
     engine = opened()
+    give(engine)
     engine.kill(FLAG, by="7", reason="it burns")
     with pytest.raises(OverrideRefusedError, match="killed"):
         give(engine)

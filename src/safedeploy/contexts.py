@@ -166,7 +166,7 @@ def _named(given: Iterable[str], absent: list[str]) -> frozenset[str]:
     try:
         names = [given] if isinstance(given, str) else list(islice(given, MOST + 1))
         texts = [text for name in names if isinstance(text := _plain(name), str)]
-        kept, whole = frozenset(texts), len(texts) == len(names) <= MOST
+        kept, whole = frozenset(texts[:MOST]), len(texts) == len(names) <= MOST
     except Exception:  # noqa: BLE001 - as above
         kept, whole = _NOBODYS, False
     if not whole:

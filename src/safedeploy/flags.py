@@ -225,7 +225,9 @@ def noted(resolution: Resolution[T], context: Context) -> Resolution[T]:
     """Return the resolution, saying what of the context couldn't be used."""
     if not context.absent:
         return resolution
-    return attrs.evolve(resolution, detail=f"absent: {', '.join(context.absent)}")
+    said = [resolution.detail] if resolution.detail else []
+    absent = f"absent: {', '.join(context.absent)}"
+    return attrs.evolve(resolution, detail="; ".join([*said, absent]))
 
 
 def _compiled(rules: tuple[Rule, ...], salt: str) -> Callable[[Context], int]:

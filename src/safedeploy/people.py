@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from safedeploy.audiences import Audience
+from safedeploy.errors import DefinitionError
 from safedeploy.flags import FeatureFlag
 
 if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
@@ -95,12 +96,14 @@ class People(abc.ABC):
             reason: why, for people; it goes into the journal, so nothing personal.
 
         Raises:
-            DefinitionError: no such value, no audience, or no moment within 90 days.
+            DefinitionError: no flag, no such value, no audience, or no moment within 90 days.
             OverrideRefusedError: the flag is killed, or 100 overrides of it stand.
             JournalUnavailableError: it couldn't be saved; nothing has changed.
         """
         from safedeploy.overrides import Override
 
+        if not isinstance(flag, FeatureFlag):
+            raise DefinitionError("flag", flag, "give a FeatureFlag")
         variant = flag.serve(value).default
         served = flag.variants[variant]
         draft = Override("", flag.key, variant, served, flag.version, audience, until, by, reason)
