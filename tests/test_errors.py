@@ -8,6 +8,7 @@ from safedeploy import errors
 from safedeploy.errors import SafeDeployError
 
 EVERY_ERROR = [
+    errors.ApprovalRefusedError,
     errors.DefinitionError,
     errors.JournalConflictError,
     errors.JournalInvalidError,

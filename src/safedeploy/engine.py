@@ -11,6 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from safedeploy import forks
+from safedeploy.changes import UNKNOWN, Provenance
 from safedeploy.clocks import IDLE, POLL, Clock, SystemClock
 from safedeploy.contexts import Context
 from safedeploy.exposures import Exposures
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # what only a release needs is imported by the first one: see
     from safedeploy.fleets import Fleet
     from safedeploy.journals import Journal
     from safedeploy.metrics import MetricSource
+    from safedeploy.people import Person
     from safedeploy.plans import Plan
     from safedeploy.states import Rollout
     from safedeploy.telemetry import Observer
@@ -107,6 +109,7 @@ class Engine:
         *,
         attempt: int = 1,
         author: str | None = None,
+        provenance: Provenance = UNKNOWN,
     ) -> Rollout:
         """Release a new definition of a flag, ring by ring, and return its rollout.
 
@@ -116,13 +119,16 @@ class Engine:
             definition: what everybody should get in the end.
             plan: how to get there.
             attempt: 2 to try again what the first attempt halted, and so on.
-            author: an opaque id of whoever made the change.
+            author: an opaque id of whoever made the change; needed where somebody is to approve.
+            provenance: where it comes from, for checks to read.
 
         Raises:
             ReleaseRefusedError: another rollout of the flag is in flight, there is nothing to
                 release, or nobody could answer a check.
         """
-        rollout = self._fleet().release(definition, plan, attempt=attempt, author=author)
+        rollout = self._fleet().release(
+            definition, plan, attempt=attempt, author=author, provenance=provenance
+        )
         if self._journal is None and not self._warned and rollout.in_flight:
             self._warned = _warned_of_forgetting(rollout)
         return rollout
@@ -178,6 +184,33 @@ class Engine:
             RolloutStateError: the rollout hasn't halted.
         """
         return self._fleet().recover(rollout, by=by, reason=reason)
+
+    def approve(
+        self, rollout: Rollout | str, gate: str | None = None, *, by: Person, reason: str = ""
+    ) -> Rollout:
+        """Approve that a ring begins, or is left: the change, along the plan that the rollout has.
+
+        Args:
+            rollout: which.
+            gate: the role that the plan asks for; unless given, every one that the person has.
+            by: who. The host has verified the id and the roles.
+            reason: what the decision rests on; it goes into the journal, so nothing personal.
+
+        Raises:
+            ApprovalRefusedError: nobody asks for it now, the person is the author, or lacks the
+                role.
+        """
+        return self._fleet().approve(rollout, gate, by=by, reason=reason)
+
+    def revoke(
+        self, rollout: Rollout | str, gate: str | None = None, *, by: Person, reason: str = ""
+    ) -> Rollout:
+        """Take a person's approval back, while it is still asked for: `abort` what has begun.
+
+        Raises:
+            ApprovalRefusedError: nobody asks for it now, or the person couldn't have given it.
+        """
+        return self._fleet().revoke(rollout, gate, by=by, reason=reason)
 
     def kill(self, flag: FeatureFlag[Any], *, by: str, reason: str) -> None:
         """Serve the flag's off variant to everybody, at once, and halt what is changing it.

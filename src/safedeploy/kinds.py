@@ -6,17 +6,19 @@ from typing import Any
 
 from safedeploy import audiences, events, flags, gates, plans, rollbacks, signals, verdicts
 from safedeploy.blocks import Block, Part
-from safedeploy.changes import Change, ChangeKind
+from safedeploy.changes import Change, ChangeKind, Provenance
 from safedeploy.components import Component
 from safedeploy.health import HealthModel
+from safedeploy.people import Person
 from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
 
 KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
     (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
-    (events.Killed,),
-    (Block, Part, Change, ChangeKind),
+    (events.Killed, events.Approved, events.Revoked, Person),
+    (Block, Part, Change, ChangeKind, Provenance),
     (plans.Plan, plans.Ring),
+    (gates.Approval, gates.AtLeast),
     (gates.Check, gates.Answer, rollbacks.RollbackPolicy, rollbacks.RollBack),
     (HealthModel, Component, signals.Health, LabelTest, MarginTest),
     (

@@ -1,0 +1,22 @@
+"""Gates: what must be shown before a ring begins, and before it is left."""
+
+from safedeploy.gates.algebra import AtLeast, Gate, at_least, leaves, refuse_twins
+from safedeploy.gates.approvals import Approval
+from safedeploy.gates.checks import Answer, Check, Report, Run
+from safedeploy.gates.showings import Opening, Shown, Word
+
+__all__ = [
+    "Answer",
+    "Approval",
+    "AtLeast",
+    "Check",
+    "Gate",
+    "Opening",
+    "Report",
+    "Run",
+    "Shown",
+    "Word",
+    "at_least",
+    "leaves",
+    "refuse_twins",
+]

@@ -1,0 +1,25 @@
+"""Refusals: what a release is refused for before anything is recorded."""
+
+from __future__ import annotations
+
+from safedeploy.errors import ReleaseRefusedError
+from safedeploy.gates import Approval, Check
+from safedeploy.plans import Plan
+
+
+def refuse_closed(plan: Plan, author: str | None) -> None:
+    """Refuse a plan with a gate that could never open.
+
+    Raises:
+        ReleaseRefusedError: nobody could answer a check, or too few people could approve.
+    """
+    for gate in plan.all_gates:
+        if isinstance(gate, Check) and gate.run is None:
+            mend = "give it a function: Check(..., run=...)"
+            raise ReleaseRefusedError("check", gate.name, mend)
+        if isinstance(gate, Approval) and author is None:
+            mend = "name the author, who may not approve: release(..., author=...)"
+            raise ReleaseRefusedError("author", author, mend)
+        if isinstance(gate, Approval) and 0 < len(gate.people - {author}) < gate.quorum:
+            mend = f"let more people approve: the author is one of {len(gate.people)}"
+            raise ReleaseRefusedError("quorum", gate.quorum, mend)
