@@ -232,10 +232,10 @@ def _owed(rollout: Rollout, at: datetime, which: int) -> Event:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[Step, ...]:
-    """Draw a history from its first event on."""
-    begin = started(ask=draw(st.booleans()), people=draw(st.booleans()))
-    drawn = draw(st.lists(st.tuples(moves(), st.integers(0, 3)), max_size=40))
+def histories(draw: st.DrawFn, *, people: bool = False, least: int = 0) -> tuple[Step, ...]:
+    """Draw a history from its first event on, with so many moves at least."""
+    begin = started(ask=draw(st.booleans()), people=people or draw(st.booleans()))
+    drawn = draw(st.lists(st.tuples(moves(), st.integers(0, 3)), min_size=least, max_size=40))
     return tuple(_played(begin, drawn))
 
 

@@ -105,7 +105,7 @@ class AtLeast(Gate):
     @property
     def name(self) -> str:
         """What it is composed of, by name."""
-        return self._told([gate.name for gate in self.gates], f"{self.count} of ")
+        return self._told([gate.name for gate in self.gates], f"{self.count} of (")
 
     @property
     def leaves(self) -> tuple[Gate, ...]:
@@ -148,7 +148,7 @@ class AtLeast(Gate):
         ]
         if self.count == len(parts):
             return " & ".join(wrapped)
-        return " | ".join(wrapped) if self.count == 1 else f"{lead}({', '.join(parts)})"
+        return " | ".join(wrapped) if self.count == 1 else f"{lead}{', '.join(parts)})"
 
     def __repr__(self) -> str:
         return self._told([repr(gate) for gate in self.gates], f"at_least({self.count}, ")
@@ -174,7 +174,7 @@ def at_least(count: int, *gates: Gate) -> Gate:
     elif count == 1:
         parts = tuple(part for gate in gates for part in _parts(gate, all_of_them=False))
     made = AtLeast(asked, parts)
-    return made if len(made.gates) > 1 else made.gates[0]
+    return made.gates[0] if len(made.gates) == 1 else made
 
 
 def _parts(gate: Gate, *, all_of_them: bool) -> tuple[Gate, ...]:
