@@ -20,6 +20,6 @@ def refuse_closed(plan: Plan, author: str | None) -> None:
         if isinstance(gate, Approval) and author is None:
             mend = "name the author, who may not approve: release(..., author=...)"
             raise ReleaseRefusedError("author", author, mend)
-        if isinstance(gate, Approval) and 0 < len(gate.people - {author}) < gate.quorum:
+        if isinstance(gate, Approval) and gate.people and len(gate.people - {author}) < gate.quorum:
             mend = f"let more people approve: the author is one of {len(gate.people)}"
             raise ReleaseRefusedError("quorum", gate.quorum, mend)
