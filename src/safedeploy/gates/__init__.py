@@ -2,10 +2,11 @@
 
 from safedeploy.gates.algebra import AtLeast, Gate, at_least, leaves, refuse_twins
 from safedeploy.gates.approvals import Approval
-from safedeploy.gates.checks import Answer, Check, Report, Run
+from safedeploy.gates.checks import REPORT, Answer, Check, Report, Run
 from safedeploy.gates.showings import Opening, Shown, Word
 
 __all__ = [
+    "REPORT",
     "Answer",
     "Approval",
     "AtLeast",
