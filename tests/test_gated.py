@@ -16,13 +16,14 @@ from safedeploy.engine import Engine
 from safedeploy.errors import ApprovalRefusedError, ReleaseRefusedError
 from safedeploy.events import Event
 from safedeploy.flags import FeatureFlag
-from safedeploy.gates import Answer, Approval, Check, Gate, at_least
+from safedeploy.gates import Answer, Approval, Check, Gate, Within, at_least
 from safedeploy.journals import MemoryJournal
 from safedeploy.people import Person
 from safedeploy.plans import Plan, Ring
 from safedeploy.runs import MOST_OF_ONE
 from safedeploy.states import Rollout
 from safedeploy.testing import FakeClock
+from safedeploy.windows import business_hours
 from tests.laws.histories import EVERY, HEALTH, START
 from tests.laws.shops import Shop, quick
 from tests.test_runs import Hanging, join
@@ -247,6 +248,39 @@ def test_a_gate_that_can_not_open_any_more_halts() -> None:
     gates = [Check(f"check {number}", run=run) for number, run in enumerate(runs)]
     desk = Desk(gated(at_least(2, *gates)))
     assert "rolled back" == desk.tick(2)
+
+
+@pytest.mark.law("A9")
+def test_a_ring_begins_when_its_window_opens() -> None:
+    """Not before, not once it has closed again, and a halt doesn't wait for it."""
+    hours = business_hours("UTC")
+    is_quiet = threading.Event()
+    desk = Desk(gated(Within(hours), Check("quiet", run=lambda _: is_quiet.is_set())))
+    desk.tick()  # the first of January 2026 is a Thursday
+    assert "until 2026-01-01 09:00:00 UTC (in 9 h): then window opens" in desk.waits()
+    desk.clock.advance(timedelta(hours=10))
+    desk.tick()
+    assert "until 2026-01-01 17:00:00 UTC (in 7 h): then window closes" in desk.waits()
+    desk.clock.advance(timedelta(hours=7))
+    is_quiet.set()
+    assert "pending" == desk.tick(3)
+    assert not desk.recorded(events.Applied)
+    desk.clock.advance(timedelta(hours=16))
+    assert "baking" == desk.tick()
+
+
+@pytest.mark.law("A9")
+def test_no_window_blocks_a_halt() -> None:
+    """In the midst of the night, what is exposed is withdrawn as at any time."""
+    first, second, last = quick().rings
+    gate = Within(business_hours("UTC"))
+    plan = attrs.evolve(quick(), rings=(first, attrs.evolve(second, gates=(gate,)), last))
+    shop = Shop(plan=plan)
+    shop.open(intervals=30)
+    assert ("pending", 1) == (shop.rollout.state.label, shop.rollout.state.ring)
+    shop.defect = 1.0
+    shop.open(intervals=30)
+    assert "rolled back" == shop.rollout.state.label
 
 
 # People

@@ -21,16 +21,19 @@ from safedeploy.gates import (
     Gate,
     Report,
     Shown,
+    Within,
     Word,
     at_least,
     leaves,
 )
 from safedeploy.people import Person
+from safedeploy.windows import business_hours
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 A, B, C, D = (Check(name) for name in "abcd")
 MANAGERS = Approval("managers", quorum=2)
+HOURS = business_hours("Europe/Berlin")
 
 
 @st.composite
@@ -178,6 +181,7 @@ def test_a_gate_reads_as_it_is_written(gate: Gate, text: str, name: str) -> None
         (A & (B | C), [], "a and (b or c)"),
         (at_least(2, A, B, C), [], "2 of: a; b; c"),
         (at_least(2, A, B, C), ["b"], "a or c"),
+        (A & Within(~HOURS), [], "a and window (the window opens Thursday 17:00 (Europe/Berlin))"),
         (MANAGERS, [], "2 more approvals of managers (2 needed)"),
         (Approval("owners"), [], "1 more approval of owners (1 needed)"),
         (Check("a", holds_for=MINUTE), [], "a, which must hold for 0:01:00 without a break"),
@@ -302,6 +306,18 @@ def test_a_check_that_must_hold_opens_by_no_single_answer() -> None:
     assert not check.opens(check.answered(Shown(NOON), Answer.OPENS, NOON + 10 * MINUTE))
 
 
+@given(st.timedeltas(timedelta(0), timedelta(days=30)))
+def test_time_opens_a_gate_and_closes_it(after: timedelta) -> None:
+    """It is open while its window is, whatever was shown, and waits for nobody but time."""
+    gate, shown = Within(HOURS), Shown(NOON).later(NOON + after)
+
+    assert HOURS.contains(shown.at) == gate.opens(shown)
+    assert [] == list(gate.awaited(shown))
+    [turn] = gate.turns(shown)
+    assert gate.opens(shown) != gate.opens(shown.later(turn))
+    assert ("window closes" if gate.opens(shown) else "window opens") == gate.then(shown)
+
+
 # Approvals
 
 CHANGE = Change.code("shop", version="2", author="7")
@@ -417,6 +433,14 @@ REFUSED: dict[str, tuple[Callable[[], object], str, object, str]] = {
         lambda: Check("managers") | MANAGERS,
         "gates",
         ["managers", "managers"],
+        "a name of its own",
+    ),
+    "a window that is none": (lambda: Within("9-17"), "window", "9-17", "give a Window"),  # type: ignore[arg-type]
+    "a window without a name": (lambda: Within(HOURS, name=""), "name", "", "give a text that"),
+    "two windows of one name": (
+        lambda: Within(HOURS) | Within(~HOURS),
+        "gates",
+        ["window", "window"],
         "a name of its own",
     ),
     "an answer that is none": (lambda: Report(True), "answer", True, "give an Answer"),  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from safedeploy.digests import digest, is_default
 from safedeploy.errors import DefinitionError, JournalInvalidError
 from safedeploy.events import Event, Unknown
 from safedeploy.flags import FeatureFlag, Rule
-from safedeploy.gates import Answer, Approval, Check, Gate, at_least
+from safedeploy.gates import Answer, Approval, Check, Gate, Within, at_least
 from safedeploy.health import HealthModel
 from safedeploy.kinds import KINDS as KINDS_OF_THE_LIBRARY
 from safedeploy.people import Person
@@ -53,6 +53,7 @@ from safedeploy.signals import (
 )
 from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
 from safedeploy.verdicts import Against, Counts, Evidence, Finding, Measurement, Scope, Verdict
+from safedeploy.windows import between, business_hours, days, since
 from tests.laws.histories import Step, histories, stream
 from tests.laws.shops import Shop
 
@@ -735,6 +736,8 @@ PART = Part(
     stood={89: 4},
     open=frozenset({7}),
 )
+OPEN = (business_hours("Europe/Berlin") | days("Saturday", "02-29")) & ~since(NOON)
+FROZEN = ~between("2026-12-18", "2027-01-04 09:00", zone="Asia/Tokyo")
 BUILT = Provenance(branch="main", commit="c0ffee", build="ci/7", reviewed_by=frozenset({"8"}))
 TESTED = Check(
     "tested",
@@ -745,7 +748,10 @@ TESTED = Check(
 )
 MANAGERS = Approval("managers", quorum=2, expires=timedelta(days=1), people={"8", "9"})
 SIGNED = Ring(
-    "canary", percent=1, gates=(TESTED & (MANAGERS | Check("signed")),), after=(Approval("owners"),)
+    "canary",
+    percent=1,
+    gates=(TESTED & (MANAGERS | Check("signed")), Within(OPEN, name="hours")),
+    after=(Approval("owners"),),
 )
 GUARDED = Scope("service:shop@4", 1, "canary", 0)
 # One of everything, in the order of the lines of tests/data/records.jsonl. Journals hold such lines
@@ -772,6 +778,7 @@ KEPT: list[Event | Block] = [
     events.Assessed(
         NOON, JUDGED, Health(NOON, NOON, REMEMBERED, BUSY, BUSY, since=NOON), timedelta(seconds=10)
     ),
+    events.Assessed(NOON, EVIDENCE, Health(NOON, NOON, (OPEN, FROZEN))),
     events.Started(
         NOON,
         Change.code("shop", version="4", author="7", provenance=BUILT),

@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.gates import Check as Check
     from safedeploy.gates import Gate as Gate
     from safedeploy.gates import Report as Report
+    from safedeploy.gates import Within as Within
     from safedeploy.gates import at_least as at_least
     from safedeploy.health import HealthModel as HealthModel
     from safedeploy.journals import Journal as Journal
@@ -79,6 +80,11 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.verdicts import Evidence as Evidence
     from safedeploy.verdicts import Finding as Finding
     from safedeploy.verdicts import Verdict as Verdict
+    from safedeploy.windows import Window as Window
+    from safedeploy.windows import between as between
+    from safedeploy.windows import business_hours as business_hours
+    from safedeploy.windows import days as days
+    from safedeploy.windows import since as since
 
 _ROOMS = {
     "audiences": "Attribute Audience Everyone Group Percentage bucket",
@@ -92,7 +98,7 @@ _ROOMS = {
     " SafeDeployError",
     "flags": "FeatureFlag Reason Resolution Rule",
     "forecasts": "Forecast",
-    "gates": "Answer Approval Check Gate Report at_least",
+    "gates": "Answer Approval Check Gate Report Within at_least",
     "health": "HealthModel",
     "journals": "Journal MemoryJournal SqliteJournal",
     "metrics": "MetricSource",
@@ -105,5 +111,6 @@ _ROOMS = {
     "states": "Baking Completed Halted Paused Pending Recovering RolledBack Rollout",
     "traffic": "Traffic",
     "verdicts": "Evidence Finding Verdict",
+    "windows": "Window between business_hours days since",
 }
 __all__ = door(globals(), _ROOMS)  # noqa: PLE0605 # pyright: ignore[reportUnsupportedDunderAll]

@@ -11,6 +11,7 @@ from safedeploy.components import Component
 from safedeploy.health import HealthModel
 from safedeploy.people import Person
 from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
+from safedeploy.windows import Between, Complement, Days, Intersection, Union
 
 KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
@@ -18,7 +19,7 @@ KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Killed, events.Approved, events.Revoked, Person),
     (Block, Part, Change, ChangeKind, Provenance),
     (plans.Plan, plans.Ring),
-    (gates.Approval, gates.AtLeast),
+    (gates.Approval, gates.AtLeast, gates.Within),
     (gates.Check, gates.Answer, rollbacks.RollbackPolicy, rollbacks.RollBack),
     (HealthModel, Component, signals.Health, LabelTest, MarginTest),
     (
@@ -37,4 +38,5 @@ KINDS: tuple[tuple[type[Any], ...], ...] = (
     (flags.FeatureFlag, flags.Rule),
     (audiences.Everyone, audiences.Percentage, audiences.Group, audiences.Comparison),
     (audiences.AllOf, audiences.AnyOf, audiences.Not),
+    (Between, Days, Intersection, Union, Complement),
 )

@@ -70,8 +70,8 @@ def missing(rollout: Rollout, name: str) -> str:
 def then(rollout: Rollout, at: datetime) -> str:
     """Return what happens at a time that a rollout waits for: something expires, or it is late."""
     gates, shown = _standing(rollout)
-    ends = [leaf.name for leaf in leaves(gates) if at in leaf.turns(shown)]
-    return f"what {' and '.join(ends)} has shown expires" if ends else "a person is called"
+    turned = [leaf.then(shown) for leaf in leaves(gates) if at in leaf.turns(shown)]
+    return " and ".join(turned) or "a person is called"
 
 
 def _standing(rollout: Rollout) -> tuple[tuple[Gate, ...], Shown]:

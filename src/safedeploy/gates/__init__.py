@@ -4,6 +4,7 @@ from safedeploy.gates.algebra import AtLeast, Gate, at_least, leaves, refuse_twi
 from safedeploy.gates.approvals import Approval
 from safedeploy.gates.checks import REPORT, Answer, Check, Report, Run
 from safedeploy.gates.showings import Opening, Shown, Word
+from safedeploy.gates.within import Within
 
 __all__ = [
     "REPORT",
@@ -16,6 +17,7 @@ __all__ = [
     "Report",
     "Run",
     "Shown",
+    "Within",
     "Word",
     "at_least",
     "leaves",

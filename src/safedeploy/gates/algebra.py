@@ -53,6 +53,10 @@ class Gate(abc.ABC):
         """Find the times to come at which it may open or close by itself."""
         return shown.ends(self.name)
 
+    def then(self, shown: Shown) -> str:
+        """Return what happens at the next of these times."""
+        return f"what {self.name} has shown expires"
+
     @abc.abstractmethod
     def missing(self, shown: Shown) -> str:
         """Return what it waits for, to go on from "waits for"."""
