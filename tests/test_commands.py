@@ -15,6 +15,7 @@ CHANGE = Change.code("shop", version="2")
 
 EVERY_COMMAND: list[Command] = [
     commands.Ask("id", "reviewed"),
+    commands.Request("id", "managers"),
     commands.Apply("id", CHANGE, "canary", 1),
     commands.Assess("id", "canary"),
     commands.Recover("id"),

@@ -15,7 +15,7 @@ import pytest
 from safedeploy import events, rollouts, states
 from safedeploy.events import Event
 from safedeploy.states import Rollout
-from tests.laws.histories import EVERY, STRANGE, confirmed, started
+from tests.laws.histories import EVERY, ROLES, STRANGE, confirmed, started
 from tests.laws.test_mutants import MUTANTS
 
 ROOT = Path(__file__).parents[1]
@@ -110,7 +110,7 @@ def explored() -> dict[tuple[type, type], dict[type, None]]:
     An event counts when it changes more than a rollout's version and time.
     """
     found: dict[tuple[type, type], dict[type, None]] = defaultdict(dict)
-    waiting, known = [rollouts.begin(started())], set()
+    waiting, known = [rollouts.begin(started(people=True))], set()
     while waiting:
         before = waiting.pop()
         for event in representatives(before):
@@ -135,7 +135,13 @@ def kind(rollout: Rollout) -> tuple[object, ...]:
     """Return what tells a rollout from one that goes on in the same way."""
     state = rollout.state
     was = getattr(state, "was", state)
-    seen = (getattr(was, name, None) for name in ("opened", "overdue"))
+    shown = getattr(was, "shown", None)
+    told = shown and (
+        frozenset(opening.gate for opening in shown.opened if shown.has_opened(opening.gate)),
+        shown.failed,
+        *(shown.approvers(role) for role in ROLES),
+    )
+    seen = (told, getattr(was, "overdue", None), getattr(was, "earned", None))
     return (
         type(state),
         type(was),

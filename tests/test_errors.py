@@ -10,6 +10,7 @@ from safedeploy import errors
 from safedeploy.errors import DefinitionError, SafeDeployError
 
 EVERY_ERROR = [
+    errors.ApprovalRefusedError,
     errors.DefinitionError,
     errors.JournalConflictError,
     errors.JournalInvalidError,

@@ -13,6 +13,7 @@ from safedeploy.events import Assessed, Event
 from safedeploy.gates import Answer
 from safedeploy.health import HealthModel
 from safedeploy.overrides import Override
+from safedeploy.people import Person
 from safedeploy.plans import Plan, Ring
 from safedeploy.signals import Health, Usage
 from safedeploy.verdicts import Counts, Evidence, Finding, Scope, Verdict
@@ -23,9 +24,8 @@ CHANGE = Change.code("shop", version="2")
 PLAN = Plan(rings=(Ring("canary", percent=1),), health=HealthModel(Usage(at_least=1)))
 HEALTH = Health(NOON, NOON, ())
 FOUND = (Finding("usage", Verdict.NO_DATA, "9 more exposures are needed"),)
-EVIDENCE = Evidence(
-    Scope("service:shop@2", 1, "canary", 1), NOON, NOON, "made up", Counts(), Counts(), FOUND
-)
+SCOPE = Scope("service:shop@2", 1, "canary", 1)
+EVIDENCE = Evidence(SCOPE, NOON, NOON, "made up", Counts(), Counts(), FOUND)
 
 OVERRIDE = Override(
     "new-checkout#1", "new-checkout", "on", True, "1", Group("staff"), LATER, "7", "to debug"
@@ -35,6 +35,8 @@ EVERY_EVENT: list[tuple[Event, str]] = [
     (events.Started(NOON, CHANGE, PLAN, 2), "attempt 2 of service:shop@2"),
     (events.Answered(NOON, "reviewed", Answer.OPENS), "reviewed opens"),
     (events.Answered(NOON, "reviewed", Answer.HOLDS, "no reviewer"), "reviewed holds: no reviewer"),
+    (events.Approved(NOON, "managers", SCOPE, "d1g35t", Person("8", ["managers"]), "fine"), "fine"),
+    (events.Revoked(NOON, "managers", SCOPE, Person("8"), "not so fine"), "not so fine"),
     (events.Applied(NOON, "canary", 1), "applied to canary"),
     (Assessed(NOON, EVIDENCE, HEALTH), "usage: 9 more exposures are needed"),
     (events.Alerted(NOON, by_user=True, reason="pager"), "pager"),

@@ -158,7 +158,7 @@ LEAVE = ("percent", f"{LEAVE_MEND} such as Objective(0.999)")
 EARLY = ("minimum_bake", "give a signal that has a say a margin, such as ErrorRate(margin=1.5)")
 FALLS = ("percent", "let no ring be smaller than the one before")
 OWN_NAME = ("rings", "give each ring a name of its own")
-OWN_CHECK = ("gates", "give each check of a ring a name of its own")
+OWN_CHECK = ("gates", "give each gate a name of its own")
 HELD = ("holdback", "give a number between 0 and 100")
 SEE = ("must_see", "give a ratio above 1, such as 2")
 NEAR = ("must_see", "raise must_see above what 'error rate' tolerates")
@@ -352,8 +352,9 @@ KINDS: dict[str, tuple[Callable[[Any], object], str, object, str]] = {
     "ring": (lambda value: plan(rings=(value,)), "rings", "canary", "Ring"),
     "health": (lambda value: plan(health=value), "health", ErrorRate(), "HealthModel"),
     "policy": (lambda value: plan(on_issue=value), "on_issue", "roll back", "RollbackPolicy"),
-    "check before": (lambda value: plan(before=(value,)), "before", "reviewed", "Check"),
-    "gate": (lambda value: Ring("it", percent=1, gates=(value,)), "gates", "signed", "Check"),
+    "check before": (lambda value: plan(before=(value,)), "before", "reviewed", "Gate"),
+    "gate": (lambda value: Ring("it", percent=1, gates=(value,)), "gates", "signed", "Gate"),
+    "gate after": (lambda value: Ring("it", percent=1, after=(value,)), "after", "done", "Gate"),
     "ratio": (lambda value: plan(must_see=value), "must_see", "2", "float"),
     "truth as ratio": (lambda value: plan(must_see=value), "must_see", True, "float"),
     "power": (lambda value: plan(power=value), "power", None, "float"),

@@ -19,17 +19,18 @@ from hypothesis import strategies as st
 from safedeploy import events
 from safedeploy.audiences import Attribute, Audience, Everyone, Group, Percentage
 from safedeploy.blocks import Block, Part
-from safedeploy.changes import Change, ChangeKind
+from safedeploy.changes import Change, ChangeKind, Provenance
 from safedeploy.components import Component
 from safedeploy.contexts import Context
 from safedeploy.digests import digest, is_default
 from safedeploy.errors import DefinitionError, JournalInvalidError
 from safedeploy.events import Event, Unknown
 from safedeploy.flags import FeatureFlag, Rule
-from safedeploy.gates import Answer, Check
+from safedeploy.gates import Answer, Approval, Check, Gate, Within, at_least
 from safedeploy.health import HealthModel
 from safedeploy.kinds import KINDS as KINDS_OF_THE_LIBRARY
 from safedeploy.overrides import Override
+from safedeploy.people import Person
 from safedeploy.plans import Plan, Ring
 from safedeploy.records import Codec
 from safedeploy.rollbacks import RollbackPolicy
@@ -178,7 +179,6 @@ whom: st.SearchStrategy[Audience] = st.recursive(
     ),
     max_leaves=4,
 )
-checks = st.builds(Check, names, run=st.none() | st.just(lambda _: True))
 policed = {
     "severity": st.sampled_from([Verdict.INVESTIGATE, Verdict.HALT]),
     "no_data": st.sampled_from([Verdict.NO_DATA, Verdict.INVESTIGATE, Verdict.HALT]),
@@ -224,7 +224,38 @@ models = st.builds(
 )
 policies = st.builds(RollbackPolicy.roll_back, ask=st.booleans())
 patience = st.timedeltas(timedelta(0), timedelta(days=999))
-changes = st.builds(Change, st.sampled_from(ChangeKind), names, names, author=st.none() | texts)
+people = st.builds(Person, names, st.frozensets(names, max_size=2))
+provenances = st.builds(
+    Provenance,
+    branch=texts,
+    commit=texts,
+    build=texts,
+    reviewed_by=st.frozensets(names, max_size=2),
+)
+changes = st.builds(
+    Change,
+    st.sampled_from(ChangeKind),
+    names,
+    names,
+    author=st.none() | texts,
+    provenance=provenances,
+)
+lasting = st.timedeltas(timedelta(microseconds=1), timedelta(days=3660))
+gates: st.SearchStrategy[Gate] = st.builds(
+    Check,
+    names,
+    timeout=lasting,
+    every=st.timedeltas(timedelta(0)),
+    holds_for=st.timedeltas(timedelta(0)),
+    expires=st.none() | lasting,
+) | st.builds(Approval, names, quorum=st.integers(1, 9), expires=lasting)
+
+
+@st.composite
+def compositions(draw: st.DrawFn) -> Gate:
+    """Draw a gate that is composed of others."""
+    several = draw(st.lists(gates, min_size=1, max_size=3, unique_by=lambda gate: gate.name))
+    return at_least(draw(st.integers(1, len(several))), *several)
 
 
 @st.composite
@@ -247,10 +278,10 @@ def definitions(draw: st.DrawFn) -> FeatureFlag[Any]:
 def plans(draw: st.DrawFn) -> Plan:
     """Draw a plan."""
     percents = sorted(draw(st.lists(st.floats(1, 100), min_size=1, max_size=3)))
-    gates = st.lists(checks, max_size=1)
+    some = st.lists(compositions(), max_size=1)
     rings = [
-        Ring(f"ring {number}", percent=percent, bake=draw(patience), gates=draw(gates))
-        for number, percent in enumerate(percents)
+        Ring(f"ring {n}", percent=percent, bake=draw(patience), gates=draw(some), after=draw(some))
+        for n, percent in enumerate(percents)
     ]
     return Plan(
         rings=rings,
@@ -308,9 +339,10 @@ findings = st.builds(
     st.none() | st.booleans(),
     st.none() | st.sampled_from(Verdict),
 )
+scopes = st.builds(Scope, texts, counts, texts, counts)
 evidence = st.builds(
     Evidence,
-    st.builds(Scope, texts, counts, texts, counts),
+    scopes,
     moments,
     moments,
     texts,
@@ -337,7 +369,17 @@ EVERY_EVENT: Mapping[type, st.SearchStrategy[Event]] = MappingProxyType(
         events.Started: st.builds(
             events.Started, moments, changes, plans(), counts, st.none() | definitions()
         ),
-        events.Answered: st.builds(events.Answered, moments, texts, st.sampled_from(Answer), texts),
+        events.Answered: st.builds(
+            events.Answered,
+            moments,
+            texts,
+            st.sampled_from(Answer),
+            texts,
+            st.none() | scopes,
+            st.none() | moments,
+        ),
+        events.Approved: st.builds(events.Approved, moments, texts, scopes, texts, people, texts),
+        events.Revoked: st.builds(events.Revoked, moments, texts, scopes, people, texts),
         events.Applied: st.builds(events.Applied, moments, texts, counts),
         events.Assessed: st.builds(events.Assessed, moments, evidence, healths, st.timedeltas()),
         events.Alerted: st.builds(events.Alerted, moments, st.booleans(), texts),
@@ -568,7 +610,9 @@ def test_what_only_this_process_knows_is_not_kept() -> None:
 
     assert isinstance(read, events.Started)
     assert read.definition is not None
-    assert ((), None) == (read.definition.ignores, read.plan.before[0].run)
+    [check] = read.plan.before
+    assert isinstance(check, Check)
+    assert ((), None) == (read.definition.ignores, check.run)
     for name in ("ignores", "run", "version", "index", "resolutions"):
         assert f'"{name}"' not in text.replace('"version":"', "", 1)
 
@@ -727,6 +771,22 @@ OVERRIDE = Override(
     "to debug",
     "flag:new-checkout@0357baa59a02/22171a99f3a0/1",
 )
+BUILT = Provenance(branch="main", commit="c0ffee", build="ci/7", reviewed_by=frozenset({"8"}))
+TESTED = Check(
+    "tested",
+    timeout=timedelta(minutes=1),
+    every=timedelta(seconds=30),
+    holds_for=timedelta(minutes=10),
+    expires=timedelta(hours=1),
+)
+MANAGERS = Approval("managers", quorum=2, expires=timedelta(days=1), people={"8", "9"})
+SIGNED = Ring(
+    "canary",
+    percent=1,
+    gates=(TESTED & (MANAGERS | Check("signed")), Within(OPEN, name="hours")),
+    after=(Approval("owners"),),
+)
+GUARDED = Scope("service:shop@4", 1, "canary", 0)
 # One of everything, in the order of the lines of tests/data/records.jsonl. Journals hold such lines
 # for years, so a line is never changed, only added: for a new kind, or for an old value that is
 # written with one more field now.
@@ -756,6 +816,17 @@ KEPT: list[Event | Block] = [
     events.Assessed(NOON, LOOKED_AT, Health(NOON, NOON, (), HUNG)),
     events.Overridden(NOON, OVERRIDE),
     events.Lifted(NOON, "new-checkout", "new-checkout#2", "7", "seen"),
+    events.Assessed(NOON, EVIDENCE, Health(NOON, NOON, (OPEN, FROZEN))),
+    events.Started(
+        NOON,
+        Change.code("shop", version="4", author="7", provenance=BUILT),
+        Plan(rings=(SIGNED, PLAN.rings[1]), health=HealthModel(Usage(at_least=100))),
+    ),
+    events.Answered(
+        NOON, "tested", Answer.OPENS, "9 passed", GUARDED, NOON - timedelta(minutes=10)
+    ),
+    events.Approved(NOON, "managers", GUARDED, "0f" * 32, Person("8", ["managers"]), "fine"),
+    events.Revoked(NOON, "managers", GUARDED, Person("8", ["managers"]), "not so fine"),
     Unknown(
         NOON,
         "Promoted",

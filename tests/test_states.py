@@ -65,7 +65,7 @@ def test_every_state_is_known_here() -> None:
 
 def test_nothing_is_earned_when_a_ring_begins() -> None:
     """A ring begins with closed gates, in time, without bake and not yet known to be healthy."""
-    assert (frozenset(), False) == (WAITING.opened, WAITING.overdue)
+    assert (frozenset(), False) == (WAITING.shown.opened, WAITING.overdue)
     assert (timedelta(0), False, False) == (BAKING.baked, BAKING.healthy, BAKING.overdue)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.breakers import CircuitBreaker as CircuitBreaker
     from safedeploy.changes import Change as Change
     from safedeploy.changes import ChangeKind as ChangeKind
+    from safedeploy.changes import Provenance as Provenance
     from safedeploy.circuits import Cause as Cause
     from safedeploy.circuits import DecideWhen as DecideWhen
     from safedeploy.circuits import Exponential as Exponential
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.components import Component as Component
     from safedeploy.contexts import Context as Context
     from safedeploy.engine import Engine as Engine
+    from safedeploy.errors import ApprovalRefusedError as ApprovalRefusedError
     from safedeploy.errors import CircuitOpenError as CircuitOpenError
     from safedeploy.errors import DefinitionError as DefinitionError
     from safedeploy.errors import JournalConflictError as JournalConflictError
@@ -46,13 +48,19 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.flags import Rule as Rule
     from safedeploy.forecasts import Forecast as Forecast
     from safedeploy.gates import Answer as Answer
+    from safedeploy.gates import Approval as Approval
     from safedeploy.gates import Check as Check
+    from safedeploy.gates import Gate as Gate
+    from safedeploy.gates import Report as Report
+    from safedeploy.gates import Within as Within
+    from safedeploy.gates import at_least as at_least
     from safedeploy.health import HealthModel as HealthModel
     from safedeploy.journals import Journal as Journal
     from safedeploy.journals import MemoryJournal as MemoryJournal
     from safedeploy.journals import SqliteJournal as SqliteJournal
     from safedeploy.metrics import MetricSource as MetricSource
     from safedeploy.overrides import Override as Override
+    from safedeploy.people import Person as Person
     from safedeploy.plans import Plan as Plan
     from safedeploy.plans import Ring as Ring
     from safedeploy.rollbacks import RollBack as RollBack
@@ -93,23 +101,24 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
 _ROOMS = {
     "audiences": "Attribute Audience Everyone Group Percentage bucket",
     "breakers": "Breakers CircuitBreaker",
-    "changes": "Change ChangeKind",
+    "changes": "Change ChangeKind Provenance",
     "circuits": "Cause DecideWhen Exponential FailureRate Failures SlowCallRate",
     "clocks": "Clock SystemClock",
     "components": "Component",
     "contexts": "Context",
     "engine": "Engine",
-    "errors": "CircuitOpenError DefinitionError JournalConflictError JournalInvalidError"
-    " JournalUnavailableError OverrideRefusedError ReleaseRefusedError RolloutNotFoundError"
-    " RolloutStateError"
+    "errors": "ApprovalRefusedError CircuitOpenError DefinitionError JournalConflictError"
+    " JournalInvalidError JournalUnavailableError OverrideRefusedError ReleaseRefusedError"
+    " RolloutNotFoundError RolloutStateError"
     " SafeDeployError",
     "flags": "FeatureFlag Reason Resolution Rule",
     "forecasts": "Forecast",
-    "gates": "Answer Check",
+    "gates": "Answer Approval Check Gate Report Within at_least",
     "health": "HealthModel",
     "journals": "Journal MemoryJournal SqliteJournal",
     "metrics": "MetricSource",
     "overrides": "Override",
+    "people": "Person",
     "plans": "Plan Ring",
     "rollbacks": "RollBack RollbackPolicy",
     "rollouts": "exposure fold pending transition",

@@ -46,8 +46,8 @@ def assess(
 
 
 def has_moved(before: Rollout, after: Rollout) -> bool:
-    """Tell whether a rollout stands elsewhere: in another kind of state, or in another ring."""
-    return (type(before.state), before.state.ring) != (type(after.state), after.state.ring)
+    """Tell whether a rollout stands elsewhere: in another kind of state or ring, or past a bake."""
+    return _place(before) != _place(after)
 
 
 def is_worth_recording(recorded: Rollout, after: Rollout) -> bool:
@@ -67,6 +67,11 @@ def is_worth_recording(recorded: Rollout, after: Rollout) -> bool:
         return True
     patience = (after.at - after.exposed_at) / 10
     return _verdict(after) != _verdict(recorded) and after.at - recorded.at > patience
+
+
+def _place(rollout: Rollout) -> tuple[type, int, bool]:
+    state = rollout.state
+    return type(state), state.ring, isinstance(state, Baking) and state.earned
 
 
 def _against(rollout: Rollout, measurement: Measurement) -> Against:

@@ -6,7 +6,8 @@ import enum
 
 import attrs
 
-from safedeploy import validators
+from safedeploy import people, validators
+from safedeploy.validators import ADDED
 
 
 class ChangeKind(enum.Enum):
@@ -18,6 +19,32 @@ class ChangeKind(enum.Enum):
     CONFIGURATION = "configuration"
 
 
+@attrs.frozen(kw_only=True)
+class Provenance:
+    """Say where a version comes from, as far as whoever releases it knows. Checks read it.
+
+    Args:
+        branch: the branch that it was built from.
+        commit: what was built, by the id that version control has for it.
+        build: which build made it: an id, or an address.
+        reviewed_by: opaque ids of those who have reviewed it.
+
+    Raises:
+        DefinitionError: a field is no text, or a reviewer's id is empty.
+    """
+
+    branch: str = attrs.field(default="", validator=validators.a(str))
+    commit: str = attrs.field(default="", validator=validators.a(str))
+    build: str = attrs.field(default="", validator=validators.a(str))
+    reviewed_by: frozenset[str] = attrs.field(
+        default=frozenset(), converter=people.names, validator=people.named
+    )
+
+
+UNKNOWN = Provenance()
+"""What is said of a version where nobody knows where it comes from."""
+
+
 @attrs.frozen
 class Change:
     """Say what is released: one version of one subject.
@@ -27,6 +54,7 @@ class Change:
         name: the name of what changes, unique within its kind.
         version: the version that is released; two contents never share one.
         author: an opaque id of whoever made the change, where that is known.
+        provenance: where the version comes from, where that is known.
 
     Raises:
         DefinitionError: a name or version is empty.
@@ -36,11 +64,21 @@ class Change:
     name: str = attrs.field(validator=validators.text)
     version: str = attrs.field(validator=validators.text)
     author: str | None = attrs.field(default=None, kw_only=True)
+    provenance: Provenance = attrs.field(
+        default=UNKNOWN, kw_only=True, validator=validators.a(Provenance), metadata=ADDED
+    )
 
     @classmethod
-    def code(cls, name: str, *, version: str, author: str | None = None) -> Change:
+    def code(
+        cls,
+        name: str,
+        *,
+        version: str,
+        author: str | None = None,
+        provenance: Provenance = UNKNOWN,
+    ) -> Change:
         """Release a version of a service's code."""
-        return cls(ChangeKind.CODE, name, version, author=author)
+        return cls(ChangeKind.CODE, name, version, author=author, provenance=provenance)
 
     @property
     def subject(self) -> str:

@@ -12,7 +12,15 @@ from safedeploy.changes import Change
 
 @attrs.frozen
 class Ask:
-    """Ask a gate; answer with `Answered`."""
+    """Ask a check; answer with `Answered`."""
+
+    id: str
+    gate: str
+
+
+@attrs.frozen
+class Request:
+    """Request approvals of people; tell each with `Approved`."""
 
     id: str
     gate: str
@@ -67,4 +75,4 @@ class Page:
     duty: str
 
 
-Command: TypeAlias = Ask | Apply | Assess | Recover | Withdraw | Wake | Page
+Command: TypeAlias = Ask | Request | Apply | Assess | Recover | Withdraw | Wake | Page

@@ -7,19 +7,24 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from safedeploy import commands, events, telemetry
+from safedeploy import commands, events, openings, telemetry
 from safedeploy.assessments import TOLERANCE
 from safedeploy.clocks import Clock
 from safedeploy.commands import Command
 from safedeploy.doubts import why_impossible
 from safedeploy.errors import JournalConflictError
 from safedeploy.flights import Flight
-from safedeploy.gates import Answer
+from safedeploy.gates import Answer, Report
 from safedeploy.journals import Lease
 from safedeploy.metrics import MetricSource
 from safedeploy.pools import Pool
 from safedeploy.rollouts import pending
+from safedeploy.runs import MOST_OF_ONE, Inquiry, Runs
 from safedeploy.verdicts import Measurement
+
+_NO_FUNCTION = Report(
+    Answer.HOLDS, "this process has no function of that name: release it here, too"
+)
 
 
 class Driver:
@@ -32,18 +37,26 @@ class Driver:
         source: what measures health, if the host has anything of its own.
         pool: what measures health if not.
         lock: held whenever a flight is touched.
+        changed: called when a check has answered, so that a round is due.
     """
 
     def __init__(
-        self, clock: Clock, source: MetricSource | None, pool: Pool, lock: threading.RLock
+        self,
+        clock: Clock,
+        source: MetricSource | None,
+        pool: Pool,
+        lock: threading.RLock,
+        changed: Callable[[], object],
     ) -> None:
         self._clock = clock
         self._source = source
         self._pool = pool
         self._lock = lock
+        self._runs = Runs(clock, changed)
         self._lease: Lease | None = None
         self._carry_out: dict[type, Callable[[Flight, Any], None]] = {
             commands.Ask: self._ask,
+            commands.Request: self._request,
             commands.Apply: self._apply,
             commands.Assess: self._assess,
             commands.Recover: self._recover,
@@ -78,23 +91,41 @@ class Driver:
                 flight.record(event, lease=self._lease)
 
     def _ask(self, flight: Flight, command: commands.Ask) -> None:
-        answer, detail = self._answer(flight, command.gate)
-        if answer is Answer.HOLDS and flight.answers.get(command.gate) == detail:
+        with self._lock:
+            inquiry, run = self._inquiry(flight, command), flight.checks.get(command.gate)
+        if inquiry is None:
             return
-        flight.answers[command.gate] = detail
-        event = events.Answered(flight.now(self._clock), command.gate, answer, detail)
-        self.report(flight, command, event)
+        change = flight.rollout.change
+        report = self._runs.ask(inquiry, run, change) if run else _NO_FUNCTION
+        at, monotonic = flight.now(self._clock), self._clock.monotonic()
+        if report and (event := inquiry.told(report, at, monotonic)):
+            self.report(flight, command, event)
 
-    def _answer(self, flight: Flight, gate: str) -> tuple[Answer, str]:
-        if gate not in flight.checks:
-            return Answer.HOLDS, "this process has no function of that name: release it here, too"
-        try:
-            answer = flight.checks[gate](flight.rollout.change)
-        except Exception as error:  # noqa: BLE001 - a broken check holds, whatever it raises
-            return Answer.HOLDS, f"raised {type(error).__name__}"
-        if isinstance(answer, Answer):
-            return answer, ""
-        return (Answer.OPENS if answer is True else Answer.HOLDS), ""
+    def _inquiry(self, flight: Flight, command: commands.Ask) -> Inquiry | None:
+        """Return what asks a check; None while it runs for another ring, or too many others run."""
+        known, rollout = flight.inquiries.get(command.gate), flight.rollout
+        if known and known.id == command.id:
+            return known
+        if known:
+            known.take(self._clock.monotonic())
+        running = [it.is_running for it in flight.inquiries.values()]
+        check, plan = openings.check(rollout, command.gate), rollout.plan
+        if (known and known.is_running) or sum(running) >= MOST_OF_ONE or check is None:
+            return None
+        flight.inquiries[command.gate] = Inquiry(
+            command.id,
+            check,
+            rollout.guarded,
+            since=rollout.state.since,
+            tolerance=TOLERANCE * max(check.every, plan.assess_every),
+        )
+        return flight.inquiries[command.gate]
+
+    def _request(self, flight: Flight, command: commands.Request) -> None:
+        if command.id not in flight.paged:
+            flight.paged.add(command.id)
+            facts = {"rollout": flight.rollout.id, "ring": flight.rollout.ring.name}
+            telemetry.warn("an approval is needed", **facts, gate=command.gate)
 
     def _apply(self, flight: Flight, command: commands.Apply) -> None:
         # The engine is a flag's target: recording the event is all there is to applying it.

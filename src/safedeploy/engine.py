@@ -11,12 +11,13 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from safedeploy import forks
+from safedeploy.changes import UNKNOWN, Provenance
 from safedeploy.clocks import IDLE, POLL, Clock, SystemClock
 from safedeploy.contexts import Context
+from safedeploy.decisions import Decisions
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag, Resolution, noted
 from safedeploy.guards import Guard, met
-from safedeploy.people import People
 from safedeploy.tickers import Ticker
 
 if TYPE_CHECKING:  # what only a release needs is imported by the first one: see `_fleet`
@@ -31,7 +32,7 @@ if TYPE_CHECKING:  # what only a release needs is imported by the first one: see
 T = TypeVar("T")
 
 
-class Engine(People):
+class Engine(Decisions):
     """Evaluate flags, release changes to them ring by ring, watch, halt and recover.
 
     Evaluating takes no lock, does no I/O and never raises. Nobody is exposed before the first tick:
@@ -110,6 +111,7 @@ class Engine(People):
         *,
         attempt: int = 1,
         author: str | None = None,
+        provenance: Provenance = UNKNOWN,
     ) -> Rollout:
         """Release a new definition of a flag, ring by ring, and return its rollout.
 
@@ -119,13 +121,16 @@ class Engine(People):
             definition: what everybody should get in the end.
             plan: how to get there.
             attempt: 2 to try again what the first attempt halted, and so on.
-            author: an opaque id of whoever made the change.
+            author: an opaque id of whoever made the change; needed where somebody is to approve.
+            provenance: where it comes from, for checks to read.
 
         Raises:
             ReleaseRefusedError: another rollout of the flag is in flight, there is nothing to
                 release, or nobody could answer a check.
         """
-        rollout = self._fleet().release(definition, plan, attempt=attempt, author=author)
+        rollout = self._fleet().release(
+            definition, plan, attempt=attempt, author=author, provenance=provenance
+        )
         if self._journal is None and not self._warned and rollout.in_flight:
             from safedeploy import telemetry
 

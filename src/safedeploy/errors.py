@@ -59,6 +59,10 @@ class RolloutStateError(SafeDeployError):
     """The rollout isn't in a state in which that can be done; nothing was recorded."""
 
 
+class ApprovalRefusedError(SafeDeployError):
+    """An approval wouldn't count: of an author, say, or without the role. Nothing was recorded."""
+
+
 class JournalConflictError(SafeDeployError):
     """Somebody else appended first: read the stream again and decide anew."""
 

@@ -11,9 +11,11 @@ from safedeploy.changes import Change
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer
 from safedeploy.overrides import Override
+from safedeploy.people import Person
 from safedeploy.plans import Plan
 from safedeploy.signals import Health
-from safedeploy.verdicts import Evidence
+from safedeploy.validators import ADDED
+from safedeploy.verdicts import Evidence, Scope
 
 
 @attrs.frozen
@@ -37,17 +39,60 @@ class Started:
 
 @attrs.frozen
 class Answered:
-    """A gate was asked, and answered."""
+    """A check was asked, and answered.
+
+    Attributes:
+        at: when.
+        gate: the check's name.
+        answer: what it does.
+        detail: what that rests on, for people.
+        scope: what it was asked about, with the ring that it guards. None is about whatever waits.
+        since: since when it has opened without a break, where that was sampled.
+    """
 
     at: datetime
     gate: str
     answer: Answer
     detail: str = ""
+    scope: Scope | None = attrs.field(default=None, metadata=ADDED)
+    since: datetime | None = attrs.field(default=None, metadata=ADDED)
 
     @property
     def reason(self) -> str:
         """Why, for people."""
         return f"{self.gate} {self.answer.value}" + (f": {self.detail}" if self.detail else "")
+
+
+@attrs.frozen
+class Approved:
+    """A person approved, before a ring or after it.
+
+    Attributes:
+        at: when.
+        gate: the approval's name.
+        scope: what was approved, with the ring that it guards.
+        digest: of the change and the plan that the person has seen: `Rollout.digest`.
+        by: who, in which roles.
+        reason: why, for people.
+    """
+
+    at: datetime
+    gate: str
+    scope: Scope
+    digest: str
+    by: Person
+    reason: str
+
+
+@attrs.frozen
+class Revoked:
+    """A person took an approval back. The attributes are as in `Approved`."""
+
+    at: datetime
+    gate: str
+    scope: Scope
+    by: Person
+    reason: str
 
 
 @attrs.frozen
@@ -209,6 +254,8 @@ class Unknown:
 Event: TypeAlias = (
     Started
     | Answered
+    | Approved
+    | Revoked
     | Applied
     | Assessed
     | Alerted

@@ -11,7 +11,7 @@ import attrs
 
 from safedeploy import validators
 from safedeploy.audiences import Audience
-from safedeploy.changes import Change, ChangeKind
+from safedeploy.changes import UNKNOWN, Change, ChangeKind, Provenance
 from safedeploy.contexts import Context
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
@@ -184,9 +184,10 @@ class FeatureFlag(Generic[T]):
         failed = self._resolution(self.off, Reason.ERROR)
         return attrs.evolve(failed, detail=type(error).__name__)
 
-    def change(self, *, author: str | None = None) -> Change:
+    def change(self, *, author: str | None = None, provenance: Provenance = UNKNOWN) -> Change:
         """Return the change that releases this definition."""
-        return Change(ChangeKind.FLAG, self.key, self.version, author=author)
+        kind = ChangeKind.FLAG
+        return Change(kind, self.key, self.version, author=author, provenance=provenance)
 
     def _resolutions(self) -> tuple[Resolution[T], ...]:
         if not self.enabled:

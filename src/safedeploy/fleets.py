@@ -8,20 +8,22 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from safedeploy import events
-from safedeploy.changes import Change
+from safedeploy import events, openings
+from safedeploy.changes import Change, Provenance
 from safedeploy.clocks import Clock
 from safedeploy.errors import JournalConflictError, ReleaseRefusedError, RolloutStateError
 from safedeploy.events import Event
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag
 from safedeploy.flights import Flight
-from safedeploy.gates import Run
+from safedeploy.gates import Check, Run
 from safedeploy.journals import Journal
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.operators import Operators
 from safedeploy.overrides import Override
+from safedeploy.people import Person
 from safedeploy.plans import Plan
+from safedeploy.refusals import refuse_closed, refuse_misuse
 from safedeploy.rollouts import stream
 from safedeploy.rosters import Roster
 from safedeploy.rounds import Round
@@ -74,11 +76,18 @@ class Fleet:
         self._round = self._make_round()
 
     def release(
-        self, definition: FeatureFlag[Any], plan: Plan, *, attempt: int, author: str | None
+        self,
+        definition: FeatureFlag[Any],
+        plan: Plan,
+        *,
+        attempt: int,
+        author: str | None,
+        provenance: Provenance,
     ) -> Rollout:
         """Begin a rollout, or return the one that the same release began."""
-        _refuse_misuse(definition, plan, attempt)
-        change = definition.change(author=author)
+        refuse_misuse(definition, plan, attempt)
+        refuse_closed(plan, author)
+        change = definition.change(author=author, provenance=provenance)
         name = stream(change, plan, attempt)
         with self._lock:
             flight = self._released(name, definition, plan, attempt, change)
@@ -111,6 +120,26 @@ class Fleet:
     def recover(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
         """Record that somebody began a recovery, and return the rollout after it."""
         return self._tell(rollout, lambda at: events.RecoveryStarted(at, f"{reason} ({by})"))
+
+    def approve(
+        self, rollout: Rollout | str, gate: str | None, *, by: Person, reason: str
+    ) -> Rollout:
+        """Record a person's approval, and return the rollout after it."""
+
+        def approved(at: datetime, now: Rollout, gate: str) -> Event:
+            return events.Approved(at, gate, now.guarded, now.digest, by, reason)
+
+        return self._sign(rollout, gate, by, approved)
+
+    def revoke(
+        self, rollout: Rollout | str, gate: str | None, *, by: Person, reason: str
+    ) -> Rollout:
+        """Record that a person took an approval back, and return the rollout after it."""
+
+        def revoked(at: datetime, now: Rollout, gate: str) -> Event:
+            return events.Revoked(at, gate, now.guarded, by, reason)
+
+        return self._sign(rollout, gate, by, revoked)
 
     def kill(self, flag: FeatureFlag[Any], *, by: str, reason: str) -> None:
         """Disable a flag, and abort what is changing it."""
@@ -158,6 +187,7 @@ class Fleet:
             tallies=self._tallies,
             roster=self._roster,
             lock=self._lock,
+            changed=self._changed,
         )
 
     def _halt(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
@@ -183,6 +213,22 @@ class Fleet:
             flight.record(told)
             if isinstance(flight.rollout.state, Completed):  # somebody else was faster
                 raise RolloutStateError("state", flight.rollout.state.label, _COMPLETED)
+        self._changed()
+        return flight.view
+
+    def _sign(
+        self,
+        rollout: Rollout | str,
+        gate: str | None,
+        by: Person,
+        event: Callable[[datetime, Rollout, str], Event],
+    ) -> Rollout:
+        flight = self._flight(rollout)
+        with self._lock:
+            self._roster.catch_up()  # who approves is to see what is asked for
+            for approval in openings.approvals(flight.rollout, gate, by):
+                at = flight.now(self._clock)
+                flight.record(event(at, flight.rollout, approval.name))
         self._changed()
         return flight.view
 
@@ -238,25 +284,11 @@ _POSSIBLE: dict[type, tuple[Any, str]] = {
 }
 
 
-def _refuse_misuse(definition: FeatureFlag[Any], plan: Plan, attempt: int) -> None:
-    for field, value, kind in (("definition", definition, FeatureFlag), ("plan", plan, Plan)):
-        if not isinstance(value, kind):
-            raise ReleaseRefusedError(field, value, f"give a {kind.__name__}")
-    if isinstance(attempt, bool) or not isinstance(attempt, int) or attempt < 1:
-        raise ReleaseRefusedError("attempt", attempt, "give a number of 1 or more")
-    for number in range(len(plan.rings)):
-        for check in plan.gates(number):
-            if check.run is None:
-                raise ReleaseRefusedError(
-                    "check", check.name, "give it a function: Check(..., run=...)"
-                )
-
-
 def _name() -> str:
     """Return a name that no other process has."""
     return f"{os.getpid()}-{os.urandom(4).hex()}"
 
 
 def _checks(plan: Plan) -> dict[str, Run]:
-    checks = (check for number in range(len(plan.rings)) for check in plan.gates(number))
+    checks = (gate for gate in plan.all_gates if isinstance(gate, Check))
     return {check.name: check.run for check in checks if check.run}

@@ -16,6 +16,7 @@ from safedeploy.events import Applied, Assessed, Event, Unknown
 from safedeploy.gates import Run
 from safedeploy.journals import Journal, Lease
 from safedeploy.rollouts import exposure, fold, following
+from safedeploy.runs import Inquiry
 from safedeploy.signals import Health
 from safedeploy.states import Rollout
 from safedeploy.telemetry import Troubles
@@ -37,7 +38,7 @@ class Flight:
     def __init__(self, stream: Sequence[Event], journal: Journal, adopted: Adopted) -> None:
         self.rollout = self.view = fold(stream)
         self.checks: dict[str, Run] = {}
-        self.answers: dict[str, str] = {}
+        self.inquiries: dict[str, Inquiry] = {}
         self.paged: set[str] = set()
         self.epoch = -1  # not served yet
         self.posted = -math.inf
@@ -184,6 +185,7 @@ class Flight:
         """Forget what was merely seen, in a child process: that is the parent's to save."""
         self._unsaved = _without_looks(self._unsaved, self.rollout.health)
         self._seen, self._looked, self.view = None, None, self.rollout
+        self.inquiries.clear()  # their threads are the parent's
 
     def _after(self, events: Sequence[Event]) -> list[tuple[Event, Rollout]]:
         """Return each event with the rollout after it."""

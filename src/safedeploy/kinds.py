@@ -16,9 +16,10 @@ from safedeploy import (
     verdicts,
 )
 from safedeploy.blocks import Block, Part
-from safedeploy.changes import Change, ChangeKind
+from safedeploy.changes import Change, ChangeKind, Provenance
 from safedeploy.components import Component
 from safedeploy.health import HealthModel
+from safedeploy.people import Person
 from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
 from safedeploy.windows import Between, Complement, Days, Intersection, Union
 
@@ -26,8 +27,10 @@ KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
     (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
     (events.Killed, events.Overridden, events.Lifted, overrides.Override),
-    (Block, Part, Change, ChangeKind),
+    (events.Approved, events.Revoked, Person),
+    (Block, Part, Change, ChangeKind, Provenance),
     (plans.Plan, plans.Ring),
+    (gates.Approval, gates.AtLeast, gates.Within),
     (gates.Check, gates.Answer, rollbacks.RollbackPolicy, rollbacks.RollBack),
     (HealthModel, Component, signals.Health, LabelTest, MarginTest),
     (

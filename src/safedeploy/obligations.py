@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from safedeploy import commands, states
 from safedeploy.commands import Command
+from safedeploy.gates import Approval
+from safedeploy.openings import are_open, asked
 from safedeploy.states import Rollout
 
 
@@ -19,12 +21,6 @@ def pending(rollout: Rollout) -> tuple[Command, ...]:
     return owed
 
 
-def closed_gates(rollout: Rollout, state: states.Pending) -> tuple[str, ...]:
-    """Return the names of the gates that must still open before the next ring begins."""
-    names = (check.name for check in rollout.plan.gates(state.ring))
-    return tuple(name for name in names if name not in state.opened)
-
-
 def _id(rollout: Rollout, what: str) -> str:
     # Made of where the rollout stands: however often a command is derived, it has the same id.
     state = rollout.state
@@ -32,17 +28,25 @@ def _id(rollout: Rollout, what: str) -> str:
 
 
 def _owed_while_pending(rollout: Rollout, state: states.Pending) -> tuple[Command, ...]:
-    closed = closed_gates(rollout, state)
-    asked = (commands.Ask(_id(rollout, f"ask {gate}"), gate) for gate in closed)
     ring, epoch = rollout.ring.name, rollout.epoch + 1
-    applied = (
-        () if closed else (commands.Apply(_id(rollout, "apply"), rollout.change, ring, epoch),)
-    )
-    return (*asked, *applied, _deadline(rollout, state))
+    applied = (commands.Apply(_id(rollout, "apply"), rollout.change, ring, epoch),)
+    is_open = are_open(asked(rollout, state), state.shown)
+    return (*_asking(rollout, state), *(applied if is_open else ()), _deadline(rollout, state))
 
 
 def _owed_while_baking(rollout: Rollout, state: states.Baking) -> tuple[Command, ...]:
-    return (_deadline(rollout, state),)
+    return (*_asking(rollout, state), _deadline(rollout, state))
+
+
+def _asking(rollout: Rollout, state: states.Advancing) -> Iterator[Command]:
+    """Find what gates ask for, what comes of time first."""
+    gates, shown = asked(rollout, state), state.shown
+    begun = shown.since.isoformat()
+    for at in sorted(at for gate in gates for at in gate.turns(shown))[:1]:
+        yield commands.Wake(_id(rollout, f"turn {at.isoformat()}"), at)
+    for leaf in (leaf for gate in gates for leaf in gate.awaited(shown)):
+        kind = commands.Request if isinstance(leaf, Approval) else commands.Ask
+        yield kind(_id(rollout, f"ask {leaf.name} {begun}"), leaf.name)
 
 
 def _owed_while_paused(rollout: Rollout, state: states.Paused) -> tuple[Command, ...]:

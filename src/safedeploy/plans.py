@@ -13,7 +13,7 @@ from safedeploy.audiences import checked_percent
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
 from safedeploy.forecasts import Forecast, RingForecast
-from safedeploy.gates import Check
+from safedeploy.gates import Gate, leaves, refuse_twins
 from safedeploy.health import HealthModel
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.sights import Asked
@@ -45,8 +45,8 @@ def _baking(ring: Ring, seen: RingForecast) -> Ring:
     return attrs.evolve(longer, deadline=max(ring.deadline, _patience(longer)))
 
 
-def _checks(checks: Iterable[Check]) -> tuple[Check, ...]:
-    return several(checks)
+def _gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
+    return several(gates)
 
 
 @attrs.frozen
@@ -60,6 +60,7 @@ class Ring:
         minimum_bake: how long at least, where a signal that has a `margin` excludes that the change
             is worse by it: strong evidence shortens the wait. The whole bake, unless given.
         gates: what must open before the ring begins.
+        after: what must open before the ring is left, asked once its bake is earned.
         deadline: how long the ring may take before a person is named to look; unless given, ten
             times the bake, and an hour at least.
 
@@ -70,8 +71,8 @@ class Ring:
     name: str = attrs.field(validator=validators.text)
     percent: float = attrs.field(converter=checked_percent, kw_only=True)
     bake: timedelta = attrs.field(default=_ZERO, kw_only=True, validator=duration)
-    gates: tuple[Check, ...] = attrs.field(
-        default=(), kw_only=True, converter=_checks, validator=validators.each(Check)
+    gates: tuple[Gate, ...] = attrs.field(
+        default=(), kw_only=True, converter=_gates, validator=validators.each(Gate)
     )
     deadline: timedelta = attrs.field(
         default=attrs.Factory(_patience, takes_self=True),
@@ -82,6 +83,13 @@ class Ring:
         default=None,
         kw_only=True,
         validator=attrs.validators.optional(duration),
+        metadata=ADDED,
+    )
+    after: tuple[Gate, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=_gates,
+        validator=validators.each(Gate),
         metadata=ADDED,
     )
 
@@ -108,7 +116,7 @@ class Plan:
         rings: from the smallest to the largest; one at least.
         health: what every ring is judged by.
         on_issue: how to recover from a halt.
-        before: checks that must open before the first ring.
+        before: what must open before the first ring.
         holdback: percent of contexts that stay on the stable version while the last ring bakes, so
             that there is somebody to compare with; completion releases them. At 0, only signals
             that need no baseline judge a ring of 100 %.
@@ -128,8 +136,8 @@ class Plan:
     on_issue: RollbackPolicy = attrs.field(
         default=RollbackPolicy.roll_back(), validator=validators.a(RollbackPolicy)
     )
-    before: tuple[Check, ...] = attrs.field(
-        default=(), converter=_checks, validator=validators.each(Check)
+    before: tuple[Gate, ...] = attrs.field(
+        default=(), converter=_gates, validator=validators.each(Gate)
     )
     holdback: float = attrs.field(default=5.0, converter=_holdback)
     must_see: float = attrs.field(default=2.0, converter=real, validator=validators.a(float))
@@ -153,9 +161,16 @@ class Plan:
         """Return the percentage that a ring really exposes: less than 100 by the holdback."""
         return min(self.rings[number].percent, 100 - self.holdback)
 
-    def gates(self, number: int) -> tuple[Check, ...]:
+    def gates(self, number: int) -> tuple[Gate, ...]:
         """Return what must open before a ring begins, counted from 0."""
         return (*(self.before if number == 0 else ()), *self.rings[number].gates)
+
+    @property
+    def all_gates(self) -> tuple[Gate, ...]:
+        """Every check and approval of the plan, in order, those within others as well."""
+        return leaves(
+            (*self.before, *(it for ring in self.rings for it in (*ring.gates, *ring.after)))
+        )
 
     def criteria(self, number: int, at: datetime) -> Criteria:
         """Return what health is judged by in a ring, counted from 0."""
@@ -241,9 +256,8 @@ class Plan:
 
     def _check_gates(self) -> None:
         for number in range(len(self.rings)):
-            names = [check.name for check in self.gates(number)]
-            if len(set(names)) < len(names):
-                raise DefinitionError("gates", names, "give each check of a ring a name of its own")
+            refuse_twins("gates", self.gates(number))
+            refuse_twins("after", self.rings[number].after)
 
     def _check_numbers(self) -> None:
         if not 1 < self.must_see < math.inf:

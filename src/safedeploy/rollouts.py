@@ -14,14 +14,14 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from safedeploy import events, states
+from safedeploy import events, openings, states
 from safedeploy.audiences import Exposure
 from safedeploy.changes import Change
 from safedeploy.commands import Command
 from safedeploy.errors import DefinitionError
 from safedeploy.events import Event
-from safedeploy.gates import Answer
-from safedeploy.obligations import closed_gates, pending
+from safedeploy.gates import Shown
+from safedeploy.obligations import pending
 from safedeploy.plans import Plan
 from safedeploy.states import Rollout, State
 from safedeploy.verdicts import Evidence, Verdict
@@ -118,18 +118,34 @@ def _nothing(rollout: Rollout, _: State, __: Event) -> Rollout:
     return rollout
 
 
-def _answered(rollout: Rollout, state: states.Pending, event: events.Answered) -> Rollout:
-    if event.gate not in closed_gates(rollout, state) or event.answer is Answer.HOLDS:
-        return rollout
-    if event.answer is Answer.FAILS:
+def _answered(rollout: Rollout, state: states.Advancing, event: events.Answered) -> Rollout:
+    after = openings.answered(rollout, state, event)
+    if any(gate.fails(after.shown) for gate in openings.asked(rollout, state)):
         return _halt(rollout, state, event)
-    return _to(rollout, attrs.evolve(state, opened=state.opened | {event.gate}))
+    return _to(rollout, after)
+
+
+def _signed(
+    rollout: Rollout, state: states.Advancing, event: events.Approved | events.Revoked
+) -> Rollout:
+    return _to(rollout, openings.signed(rollout, state, event))
+
+
+def _signed_while_paused(
+    rollout: Rollout, state: states.Paused, event: events.Approved | events.Revoked
+) -> Rollout:
+    was = openings.signed(_to(rollout, state.was), state.was, event)
+    return _to(rollout, attrs.evolve(state, was=was))
 
 
 def _applied(rollout: Rollout, state: states.Pending, event: events.Applied) -> Rollout:
-    asked = (rollout.ring.name, rollout.epoch + 1)
-    if closed_gates(rollout, state) or (event.ring, event.epoch) != asked:
+    gates, shown = openings.asked(rollout, state), state.shown.later(event.at)
+    due = (event.ring, event.epoch) == (rollout.ring.name, rollout.epoch + 1)
+    if not due or not openings.are_open(gates, state.shown):
         return rollout
+    if not openings.are_open(gates, shown):
+        # What has opened them has expired meanwhile.
+        return _to(rollout, attrs.evolve(state, shown=shown))
     return attrs.evolve(
         rollout,
         state=states.Baking(state.ring, since=event.at, seen=event.at),
@@ -160,7 +176,10 @@ def _baked(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Ro
     healthy = verdict <= Verdict.INCONCLUSIVE
     shown = verdict is Verdict.PASS and event.evidence.canary.exposures > 0
     if shown and baked >= rollout.ring.needed(excluded=event.evidence.excludes_margin):
-        return _leave(rollout, event.at)
+        if openings.are_open(rollout.ring.after, state.shown.later(event.at)):
+            return _leave(rollout, event.at)
+        if not state.earned:
+            state = attrs.evolve(state, earned=True, shown=Shown(event.at))
     return _to(rollout, attrs.evolve(state, seen=event.at, baked=baked, healthy=healthy))
 
 
@@ -192,7 +211,7 @@ def _resumed(rollout: Rollout, state: states.Paused, event: events.Resumed) -> R
     was = state.was
     if isinstance(was, states.Baking):
         # Health had a break, so the bake begins again.
-        was = attrs.evolve(was, seen=event.at, baked=timedelta(0), healthy=False)
+        was = attrs.evolve(was, seen=event.at, baked=timedelta(0), healthy=False, earned=False)
     accepted = rollout.accepted | _looked_at(rollout, state.cause)
     return attrs.evolve(rollout, state=was, accepted=accepted)
 
@@ -212,7 +231,8 @@ def _woken_while_paused(rollout: Rollout, state: states.Paused, event: events.Wo
 
 def _woken(rollout: Rollout, state: states.Advancing, event: events.Woken) -> Rollout:
     late = event.at >= state.since + rollout.ring.deadline
-    return _to(rollout, attrs.evolve(state, overdue=late or state.overdue))
+    shown = state.shown.later(event.at)
+    return _to(rollout, attrs.evolve(state, shown=shown, overdue=late or state.overdue))
 
 
 def _recovery_started(rollout: Rollout, state: states.Halted, event: Event) -> Rollout:
@@ -249,15 +269,22 @@ _Handler: TypeAlias = Callable[[Rollout, Any, Any], Rollout]
 TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
     {
         (states.Pending, events.Answered): _answered,
+        (states.Pending, events.Approved): _signed,
+        (states.Pending, events.Revoked): _signed,
         (states.Pending, events.Applied): _applied,
         (states.Pending, events.Assessed): _assessed,
         (states.Pending, events.Alerted): _alerted,
         (states.Pending, events.Woken): _woken,
         (states.Pending, events.Aborted): _halt,
+        (states.Baking, events.Answered): _answered,
+        (states.Baking, events.Approved): _signed,
+        (states.Baking, events.Revoked): _signed,
         (states.Baking, events.Assessed): _assessed,
         (states.Baking, events.Alerted): _alerted,
         (states.Baking, events.Woken): _woken,
         (states.Baking, events.Aborted): _halt,
+        (states.Paused, events.Approved): _signed_while_paused,
+        (states.Paused, events.Revoked): _signed_while_paused,
         (states.Paused, events.Assessed): _assessed,
         (states.Paused, events.Alerted): _alerted,
         (states.Paused, events.Woken): _woken_while_paused,

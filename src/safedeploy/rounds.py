@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 from safedeploy import telemetry
@@ -27,6 +28,7 @@ class Round:
         tallies: what this process measured.
         roster: the rollouts.
         lock: held whenever the roster or a flight is touched.
+        changed: called when there is something to do, so that a round is due.
     """
 
     def __init__(
@@ -38,13 +40,14 @@ class Round:
         tallies: Tallies,
         roster: Roster,
         lock: threading.RLock,
+        changed: Callable[[], object],
     ) -> None:
         self._clock = clock
         self._roster = roster
         self._lock = lock
         self._tenure = Tenure(journal, clock, tallies.process)
         self._pool = Pool(journal, tallies)
-        self._driver = Driver(clock, source, self._pool, lock)
+        self._driver = Driver(clock, source, self._pool, lock, changed)
         self._going = threading.Lock()
         self._token = 0
         self._exposed: set[str] | None = None

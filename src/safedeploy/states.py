@@ -8,8 +8,10 @@ from typing import Any, ClassVar, TypeAlias
 import attrs
 
 from safedeploy.changes import Change
+from safedeploy.digests import digest
 from safedeploy.events import Event
 from safedeploy.flags import FeatureFlag
+from safedeploy.gates import Shown
 from safedeploy.plans import Plan, Ring
 from safedeploy.signals import Health
 from safedeploy.verdicts import Evidence, Scope
@@ -22,7 +24,7 @@ class Pending:
     Attributes:
         ring: the number of the ring that waits, from 0; earlier ones stay exposed.
         since: when the waiting began.
-        opened: the names of the gates that have opened.
+        shown: what was shown to its gates.
         overdue: whether the ring's deadline has passed.
     """
 
@@ -30,7 +32,7 @@ class Pending:
 
     ring: int
     since: datetime
-    opened: frozenset[str] = frozenset()
+    shown: Shown = attrs.Factory(lambda self: Shown(self.since), takes_self=True)
     overdue: bool = False
 
 
@@ -45,6 +47,8 @@ class Baking:
         baked: how much bake it has earned.
         healthy: whether it was healthy and used when last assessed.
         overdue: whether the ring's deadline has passed.
+        earned: whether the bake is earned, and the gates after the ring are asked.
+        shown: what was shown to them.
     """
 
     label: ClassVar[str] = "baking"
@@ -55,6 +59,8 @@ class Baking:
     baked: timedelta = timedelta(0)
     healthy: bool = False
     overdue: bool = False
+    earned: bool = False
+    shown: Shown = attrs.Factory(lambda self: Shown(self.since), takes_self=True)
 
 
 @attrs.frozen
@@ -188,6 +194,16 @@ class Rollout:
         """What evidence must name to be about the present exposure."""
         ring = self.plan.rings[max(self.reached, 0)].name
         return Scope(str(self.change), self.attempt, ring, self.epoch)
+
+    @property
+    def guarded(self) -> Scope:
+        """What an answer or an approval must name to be about the gates that are waited for."""
+        return attrs.evolve(self.scope, ring=self.ring.name)
+
+    @property
+    def digest(self) -> str:
+        """64 hex digits that name what is approved: the change, and the plan for it."""
+        return digest((self.change, self.plan))
 
     @property
     def in_flight(self) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
-from safedeploy import commands
+from safedeploy import commands, openings
 from safedeploy.clocks import SystemClock
 from safedeploy.errors import DefinitionError, SafeDeployError
 from safedeploy.events import Assessed, Event, Killed, Started, Unknown
@@ -114,8 +114,8 @@ def waits(rollout: Rollout, at: datetime) -> tuple[Facts, ...]:
 
 def _waits(command: commands.Command, rollout: Rollout, at: datetime) -> Iterator[Facts]:
     match command:
-        case commands.Ask(gate=gate):
-            yield _wait("gate", f"for {gate}", gate=gate)
+        case commands.Ask(gate=gate) | commands.Request(gate=gate):
+            yield _wait("gate", f"for {openings.missing(rollout, gate)}", gate=gate)
         case commands.Apply(ring=ring):
             yield _wait("apply", f"for the next tick: it applies ring {ring}")
         case commands.Page(duty=duty):
@@ -125,7 +125,8 @@ def _waits(command: commands.Command, rollout: Rollout, at: datetime) -> Iterato
         case commands.Withdraw():
             yield _wait("withdrawal", "for the next tick: it withdraws the change")
         case commands.Wake(at=until):
-            then = "it halts" if isinstance(rollout.state, Paused) else "a person is called"
+            stops = isinstance(rollout.state, Paused)
+            then = "it halts" if stops else openings.then(rollout, until)
             yield _wait("deadline", f"until {_when(until, at)}: then {then}", at=until)
         case _:  # Assess: what it finds is waited for while a ring bakes
             if isinstance(rollout.state, Baking):

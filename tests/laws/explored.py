@@ -17,12 +17,12 @@ import attrs
 from safedeploy import commands, events, rollouts
 from safedeploy.changes import Change
 from safedeploy.events import Event
-from safedeploy.gates import Answer, Check
+from safedeploy.gates import Answer, Approval, Check, Opening, Shown, Word
 from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.states import Rollout, State
 from safedeploy.verdicts import Verdict
-from tests.laws.histories import EVERY, HEALTH, START, STRANGE, Move, assessed, confirmed
+from tests.laws.histories import AUTHOR, EVERY, HEALTH, START, STRANGE, Move, assessed, confirmed
 
 LONG = 3 * EVERY
 """Every deadline of these plans is as near as this, so that the times before it are few."""
@@ -35,7 +35,13 @@ Checked: TypeAlias = Callable[[Rollout, Event, Rollout], object]
 
 
 def small(
-    *, rings: int = 2, gates: int = 1, ask: bool = False, bakes: int = 1, late: int = 3
+    *,
+    rings: int = 2,
+    gates: int = 1,
+    ask: bool = False,
+    people: bool = False,
+    bakes: int = 1,
+    late: int = 3,
 ) -> Plan:
     """Make a plan of few rings, each behind so many gates.
 
@@ -43,12 +49,14 @@ def small(
         rings: how many.
         gates: how many before each ring.
         ask: whether a person decides to recover.
+        people: whether somebody has to approve the first ring, in time.
         bakes: how many intervals each ring bakes.
         late: after how many a ring is late: the more, the more times there are to tell apart.
     """
     percents = (1, 50, 100)[-rings:]
+    signed = (Approval("owners", expires=late * EVERY),) if people else ()
     return Plan(
-        before=(Check("reviewed"),),
+        before=(Check("reviewed"), *signed),
         rings=tuple(
             Ring(
                 f"ring {number}",
@@ -68,7 +76,8 @@ def small(
 
 def begun(plan: Plan) -> Rollout:
     """Return a rollout of a plan as it begins."""
-    return rollouts.begin(events.Started(START, Change.code("shop", version="2"), plan))
+    change = Change.code("shop", version="2", author=AUTHOR)
+    return rollouts.begin(events.Started(START, change, plan))
 
 
 def _answered(gate: str, answer: Answer, _: Rollout, at: datetime) -> Event:
@@ -89,7 +98,7 @@ def _owed(rollout: Rollout, at: datetime) -> Iterator[Event]:
 
 def _strange(plan: Plan) -> Mapping[str, Move]:
     """Return what else can come: late, early, foreign, repeated."""
-    names = {check.name for number in range(len(plan.rings)) for check in plan.gates(number)}
+    names = {gate.name for gate in plan.all_gates if isinstance(gate, Check)}
     gates = {
         f"{name} {answer.value}": partial(_answered, name, answer)
         for name in sorted(names)
@@ -100,8 +109,18 @@ def _strange(plan: Plan) -> Mapping[str, Move]:
         for verdict in Verdict
         for baked in ((timedelta(0), timedelta(days=1)) if verdict <= 1 else (timedelta(0),))
     }
-    others = {name: move for name, move in STRANGE.items() if not name.startswith("assessed")}
+    others = {
+        name: move
+        for name, move in STRANGE.items()
+        if not name.startswith("assessed") and _is_heard(move(begun(plan), START), plan)
+    }
     return {**others, **gates, **judged}
+
+
+def _is_heard(event: Event, plan: Plan) -> bool:
+    """Tell whether an event isn't about a gate that the plan doesn't have; one such is enough."""
+    names = {"nobody's", *(leaf.name for leaf in plan.all_gates)}
+    return getattr(event, "gate", "nobody's") in names
 
 
 class Explored:
@@ -170,7 +189,7 @@ def key(rollout: Rollout) -> object:
     return rollout.epoch, rollout.reached, exposed_at, judged, rollout.accepted, told
 
 
-def _seen(state: State, at: datetime, far: timedelta) -> object:
+def _seen(state: Any, at: datetime, far: timedelta) -> object:
     return type(state), *(_told(getattr(state, name), at, far) for name in _NAMES[type(state)])
 
 
@@ -180,9 +199,17 @@ def _told(value: Any, at: datetime, far: timedelta) -> object:
         return max(-far, value - at)
     if isinstance(value, timedelta):
         return min(value, far)
+    if isinstance(value, frozenset):
+        return frozenset(_told(each, at, far) for each in value)
+    if isinstance(value, Word):
+        return value.gate, value.who, _told(max(at, value.until), at, far)
     if type(value) in _NAMES:
         return _seen(value, at, far)
     return type(value) if isinstance(value, Event) else value
 
 
-_NAMES = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in get_args(State)}
+_NAMES = {
+    Shown: ("opened", "failed", "words"),
+    Opening: ("gate", "until"),
+    **{kind: tuple(field.name for field in attrs.fields(kind)) for kind in get_args(State)},
+}

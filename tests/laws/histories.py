@@ -18,8 +18,9 @@ from safedeploy import commands, events, rollouts, states
 from safedeploy.changes import Change
 from safedeploy.commands import Command
 from safedeploy.events import Event
-from safedeploy.gates import Answer, Check
+from safedeploy.gates import Answer, Approval, Check, Gate
 from safedeploy.health import HealthModel
+from safedeploy.people import Person
 from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Usage
@@ -32,14 +33,24 @@ HEALTH = HealthModel(ErrorRate(), Usage(at_least=10))
 USED = Counts(exposures=100, units=100, failures=0, fresh=100)
 
 
-def plan(*, ask: bool = False, bake: timedelta = 2 * EVERY) -> Plan:
-    """Make a plan with gates before the first ring and the second."""
+AUTHOR = "7"
+PEOPLE = ("8", "9", "10")
+ROLES = ("managers", "owners")
+
+
+def plan(*, ask: bool = False, people: bool = False, bake: timedelta = 2 * EVERY) -> Plan:
+    """Make a plan with gates before the first ring and the second; with people, after the last."""
+    signed: Gate = Check("signed")
+    if people:
+        signed |= Approval("managers", quorum=2, expires=30 * EVERY)
+    tested = Check("tested") & Approval("owners")
+    quiet = Check("quiet", expires=20 * EVERY) if people else Check("quiet")
     return Plan(
         before=(Check("reviewed"),),
         rings=(
             Ring("canary", percent=1, bake=bake),
-            Ring("half", percent=50, bake=bake, gates=(Check("quiet"), Check("signed"))),
-            Ring("everyone", percent=100, bake=bake),
+            Ring("half", percent=50, bake=bake, gates=(quiet, signed)),
+            Ring("everyone", percent=100, bake=bake, after=(tested,) if people else ()),
         ),
         health=HEALTH,
         on_issue=RollbackPolicy.roll_back(ask=ask),
@@ -47,9 +58,10 @@ def plan(*, ask: bool = False, bake: timedelta = 2 * EVERY) -> Plan:
     )
 
 
-def started(*, ask: bool = False) -> events.Started:
+def started(*, ask: bool = False, people: bool = False) -> events.Started:
     """Make the event that a history begins with."""
-    return events.Started(START, Change.code("shop", version="2"), plan(ask=ask))
+    change = Change.code("shop", version="2", author=AUTHOR)
+    return events.Started(START, change, plan(ask=ask, people=people))
 
 
 def evidence(rollout: Rollout, verdict: Verdict, at: datetime) -> Evidence:
@@ -65,6 +77,17 @@ def assessed(
     return events.Assessed(at, evidence(rollout, verdict, at), rollout.health, baked)
 
 
+def approved(
+    rollout: Rollout, gate: str, at: datetime, who: str | None = None, **wrong: Any
+) -> events.Approved:
+    """Make an approval of what is asked for, by somebody who hasn't approved yet."""
+    state = rollout.state
+    have = state.shown.approvers(gate) if isinstance(state, states.Advancing) else ()
+    who = who or next((each for each in PEOPLE if each not in have), PEOPLE[0])
+    event = events.Approved(at, gate, rollout.guarded, rollout.digest, Person(who, ROLES), "fine")
+    return attrs.evolve(event, **wrong)
+
+
 def confirmed(  # noqa: PLR0911 - one answer for each command
     command: Command, rollout: Rollout, at: datetime
 ) -> Event:
@@ -72,6 +95,8 @@ def confirmed(  # noqa: PLR0911 - one answer for each command
     match command:
         case commands.Ask(gate=gate):
             return events.Answered(at, gate, Answer.OPENS)
+        case commands.Request(gate=gate):
+            return approved(rollout, gate, at)
         case commands.Apply(ring=ring, epoch=epoch):
             return events.Applied(at, ring, epoch)
         case commands.Assess():
@@ -89,6 +114,11 @@ def confirmed(  # noqa: PLR0911 - one answer for each command
                 if halted
                 else events.Aborted(at, "7", "better not")
             )
+
+
+def revoked(rollout: Rollout, gate: str, at: datetime) -> events.Revoked:
+    """Make a revocation by somebody who may have approved."""
+    return events.Revoked(at, gate, rollout.guarded, Person(PEOPLE[0], ROLES), "not so fine")
 
 
 Move = Callable[[Rollout, datetime], Event]
@@ -142,6 +172,27 @@ STRANGE: dict[str, Move] = {
     "gate holds": lambda _, at: events.Answered(at, "reviewed", Answer.HOLDS),
     "gate opens": lambda _, at: events.Answered(at, "quiet", Answer.OPENS),
     "gate fails": lambda _, at: events.Answered(at, "reviewed", Answer.FAILS),
+    "gate answered for another ring": lambda rollout, at: events.Answered(
+        at, "quiet", Answer.OPENS, scope=attrs.evolve(rollout.guarded, ring="elsewhere")
+    ),
+    "gate answered before it was asked": lambda rollout, _: events.Answered(
+        rollout.state.since - EVERY, "quiet", Answer.OPENS
+    ),
+    "an alternative fails": lambda _, at: events.Answered(at, "signed", Answer.FAILS),
+    "a gate after fails": lambda _, at: events.Answered(at, "tested", Answer.FAILS),
+    "a check opens for people": lambda _, at: events.Answered(at, "managers", Answer.OPENS),
+    "managers approve": lambda rollout, at: approved(rollout, "managers", at, PEOPLE[0]),
+    "owners approve": lambda rollout, at: approved(rollout, "owners", at),
+    "the author approves": lambda rollout, at: approved(rollout, "owners", at, AUTHOR),
+    "somebody else approves": lambda rollout, at: approved(
+        rollout, "owners", at, by=Person(PEOPLE[0], ["guests"])
+    ),
+    "approved another plan": lambda rollout, at: approved(rollout, "owners", at, digest="f00"),
+    "approved another ring": lambda rollout, at: approved(
+        rollout, "owners", at, scope=attrs.evolve(rollout.guarded, ring="canary")
+    ),
+    "a manager revokes": lambda rollout, at: revoked(rollout, "managers", at),
+    "an owner revokes": lambda rollout, at: revoked(rollout, "owners", at),
     "applied elsewhere": lambda rollout, at: events.Applied(at, "everyone", rollout.epoch),
     "applied again": lambda rollout, at: events.Applied(at, rollout.ring.name, rollout.epoch),
     "recovery started": lambda _, at: events.RecoveryStarted(at, "said so"),
@@ -181,10 +232,10 @@ def _owed(rollout: Rollout, at: datetime, which: int) -> Event:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[Step, ...]:
-    """Draw a history from its first event on."""
-    begin = started(ask=draw(st.booleans()))
-    drawn = draw(st.lists(st.tuples(moves(), st.integers(0, 3)), max_size=40))
+def histories(draw: st.DrawFn, *, people: bool = False, least: int = 0) -> tuple[Step, ...]:
+    """Draw a history from its first event on, with so many moves at least."""
+    begin = started(ask=draw(st.booleans()), people=people or draw(st.booleans()))
+    drawn = draw(st.lists(st.tuples(moves(), st.integers(0, 3)), min_size=least, max_size=40))
     return tuple(_played(begin, drawn))
 
 

@@ -56,6 +56,7 @@ class Shop:
         source: MetricSource | None = None,
         start: datetime = START,
         attempt: int = 1,
+        author: str | None = None,
         observer: Observer = lambda *_: None,
     ) -> None:
         self.clock = FakeClock(start)
@@ -68,7 +69,9 @@ class Shop:
         self.dice = random.Random(1)
         self.served = 0
         definition = definition or self.flag.serve("new")
-        self.released = self.engine.release(definition, plan or quick(), attempt=attempt)
+        self.released = self.engine.release(
+            definition, plan or quick(), attempt=attempt, author=author
+        )
 
     @property
     def rollout(self) -> Rollout:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safedeploy import commands, events, rollouts, states
+from safedeploy import commands, events, openings, rollouts, states
 from safedeploy.states import Baking, Halted, Paused, Pending
 from safedeploy.verdicts import Verdict
 from tests.laws.histories import EVERY, UNBOUND, Step, assessed, histories, reachable, resolved
@@ -157,8 +157,10 @@ def test_a_health_alert_stops_the_clock_until_a_person_decides(history: tuple[St
 def test_a_fresh_pass_with_its_bake_earned_leaves_at_once(history: tuple[Step, ...]) -> None:
     """Nothing holds a ring that has shown what it had to show."""
     for rollout in reachable(history):
-        if isinstance(rollout.state, Baking):
-            at = rollout.at + rollout.ring.bake
+        at = rollout.at + rollout.ring.bake
+        if isinstance(rollout.state, Baking) and openings.are_open(
+            rollout.ring.after, rollout.state.shown.later(at)
+        ):
             event = assessed(rollout, Verdict.PASS, at, rollout.ring.bake)
             after, owed = rollouts.transition(rollout, event)
             assert leaves(Step(rollout, event, after, owed))
@@ -174,8 +176,11 @@ def test_what_waits_too_long_names_a_duty(history: tuple[Step, ...]) -> None:
         for command in owed:
             if isinstance(command, commands.Wake):
                 late, _ = rollouts.transition(rollout, events.Woken(command.at))
-                pages = [each for each in rollouts.pending(late) if isinstance(each, commands.Page)]
-                assert pages or isinstance(late.state, Halted)
+                owed_late = rollouts.pending(late)
+                assert command not in owed_late
+                if command.at >= rollout.state.since + rollout.ring.deadline:
+                    pages = [each for each in owed_late if isinstance(each, commands.Page)]
+                    assert pages or isinstance(late.state, Halted)
 
 
 @pytest.mark.law("A11")

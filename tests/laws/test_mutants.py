@@ -10,11 +10,11 @@ import attrs
 import pytest
 from hypothesis import Phase, settings
 
-from safedeploy import contexts, projections, rollouts, states
+from safedeploy import contexts, openings, projections, rollouts, states
 from safedeploy.audiences import Exposure, Percentage, Predicate
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
-from safedeploy.events import Alerted, Assessed, Event, Withdrawn, Woken
+from safedeploy.events import Alerted, Answered, Assessed, Event, Withdrawn, Woken
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag, Resolution, noted
 from safedeploy.guards import Served
@@ -29,6 +29,7 @@ from tests.laws import (
     test_breaking_points,
     test_breaking_storms,
     test_exposure,
+    test_gating,
     test_record,
     test_recovery,
     test_sharing,
@@ -121,6 +122,20 @@ def replaced(kind: type, handler: object) -> dict[tuple[type, type], object]:
     return {pair: handler if pair[1] is kind else do for pair, do in rollouts.TRANSITIONS.items()}
 
 
+def heard_of_whatever(rollout: Rollout, state: states.Advancing, event: Answered) -> object:
+    """Forget what an answer is about."""
+    return ANSWERED(rollout, state, attrs.evolve(event, scope=None))
+
+
+class Anything:
+    """Equal whatever it is compared with."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
 def command_nothing(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Command, ...]]:
     """Lose the commands of a transition."""
     return TRANSITION(rollout, event)[0], ()
@@ -138,7 +153,7 @@ def show_what_is_absent(self: Sampler, projection: Projection) -> Projection:
 
 
 MIXED = contexts.mixed
-TRANSITION = rollouts.transition
+TRANSITION, ANSWERED = rollouts.transition, openings.answered
 PROJECTION = Exposures._projection
 
 MUTANTS = [
@@ -231,6 +246,34 @@ MUTANTS = [
         "safedeploy.rollouts._is_of_exposure",
         lambda rollout, event: True,
         test_advance.test_evidence_about_anything_else_is_dropped,
+    ),
+    Mutant(
+        "A2",
+        "what has expired opens a gate still",
+        "safedeploy.gates.showings.Shown.has_opened",
+        lambda self, gate: any(opening.gate == gate for opening in self.opened),
+        test_gating.test_an_opening_that_has_expired_closes_the_gate,
+    ),
+    Mutant(
+        "A2",
+        "an approval of another plan counts",
+        "safedeploy.states.Rollout.digest",
+        Anything(),
+        test_gating.test_what_is_told_of_anything_else_opens_nothing,
+    ),
+    Mutant(
+        "A2",
+        "a gate hears what is said of others",
+        "safedeploy.openings.answered",
+        heard_of_whatever,
+        test_gating.test_what_is_told_of_anything_else_opens_nothing,
+    ),
+    Mutant(
+        "A2",
+        "a ring begins whatever its gates say",
+        "safedeploy.gates.checks.Check.opens",
+        lambda self, shown: True,
+        test_gating.test_no_gate_is_passed_that_was_not_shown_what_it_asks_for,
     ),
     Mutant(
         "A3",
@@ -335,6 +378,37 @@ MUTANTS = [
         "safedeploy.rollouts.TRANSITIONS",
         {pair: do for pair, do in rollouts.TRANSITIONS.items() if do is not rollouts._woken},
         test_advance.test_what_waits_too_long_names_a_duty,
+    ),
+    Mutant(
+        "A11",
+        "one failed alternative halts",
+        "safedeploy.gates.algebra.AtLeast.fails",
+        lambda self, shown: any(gate.fails(shown) for gate in self.gates),
+        test_gating.test_a_failed_alternative_halts_nothing,
+    ),
+    Mutant(
+        "A11",
+        "nobody is asked to approve",
+        "safedeploy.gates.algebra.Gate.awaited",
+        lambda self, shown: iter(()),
+        test_gating.test_a_ring_whose_gates_are_open_begins,
+    ),
+    Mutant(
+        "M4",
+        "an author approves",
+        "safedeploy.gates.approvals.Approval.why_not",
+        lambda self, person, change: "" if self.role in person.roles else "no role",
+        test_gating.test_nobody_approves_their_own_change,
+    ),
+    Mutant(
+        "M4",
+        "a quorum counts approvals",
+        "safedeploy.gates.showings.Shown.say",
+        lambda self, word: attrs.evolve(
+            self.later(word.at),
+            words=self.words | {attrs.evolve(word, who=f"{word.who} at {word.at}")},
+        ),
+        test_gating.test_a_quorum_counts_distinct_people,
     ),
     Mutant(
         "A12",
@@ -476,6 +550,7 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
         test_breaking_points,
         test_breaking_storms,
         test_exposure,
+        test_gating,
         test_record,
         test_recovery,
         test_rollouts,

@@ -8,6 +8,10 @@ from datetime import UTC, datetime, timedelta
 class FakeClock:
     """Tell the time that a test says it is.
 
+    Attributes:
+        stands_still: an engine waits for a check that it asks, since no time passes meanwhile. Set
+            it to False to try out one that is slow or hangs.
+
     Args:
         start: the first time, with a time zone; the start of 2026 in UTC, unless given.
     """
@@ -15,6 +19,7 @@ class FakeClock:
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._now = start
         self._monotonic = 0.0
+        self.stands_still = True
 
     def now(self) -> datetime:
         """Return the wall clock's time."""

@@ -12,6 +12,7 @@ from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer, Check
 from safedeploy.health import HealthModel
 from safedeploy.overrides import Override
+from safedeploy.people import Person
 from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Health, Usage
@@ -39,8 +40,9 @@ _COUNTS = Counts(
     values={"load": 0.5},
     hung=1,
 )
+_SCOPE = Scope(str(_CHANGE), 1, "all", 2)
 _EVIDENCE = Evidence(
-    Scope(str(_CHANGE), 1, "all", 2),
+    _SCOPE,
     AT,
     AT,
     "counted",
@@ -75,6 +77,8 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.Aborted(AT, "7", ""),
     events.RecoveryStarted(AT, "said so"),
     events.Withdrawn(AT),
+    events.Approved(AT, "managers", _SCOPE, "0f" * 32, Person("8", ["managers"]), "fine"),
+    events.Revoked(AT, "managers", _SCOPE, Person("8", ["managers"]), ""),
     events.Killed(AT, "shop", "7", "it burns"),
     events.Overridden(AT, _OVERRIDE),
     events.Lifted(AT, "shop", "shop#1", "7", "seen"),
