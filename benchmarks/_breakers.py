@@ -44,13 +44,16 @@ class Peer:
 NEVER = 10**9
 """So many failures that no breaker trips."""
 
+ALMOST = 10**8
+"""So many failures that none trips while one of a hundred calls goes well."""
+
 
 def ours(failures: int, recovery: float, **options: Any) -> Made:
     """Make one of this library: both rates, over a hundred calls unless told otherwise."""
     breaker = CircuitBreaker(
         "bench",
         **{
-            "failure_rate": 0.5,
+            "failure_rate": 1.0 if failures == ALMOST else 0.5,
             "slow_call_rate": 0.5,
             "slow_call": timedelta(seconds=10),
             "minimum_calls": 1,
@@ -67,6 +70,7 @@ def _nopanic(failures: int, recovery: float) -> Made:
     from nopanic import circuit_breaker
 
     breaker: Any = circuit_breaker(
+        failure_threshold=1.0 if failures == ALMOST else 0.5,
         min_calls=failures if failures == NEVER else 1,
         window=LONG,
         reset_timeout=recovery,
@@ -81,8 +85,8 @@ def _interlock(failures: int, recovery: float) -> Made:
     from interlock import Config
 
     settings = Config(
-        failure_rate_threshold=1.0 if failures == NEVER else 0.5,
-        minimum_number_of_calls=100 if failures == NEVER else 1,
+        failure_rate_threshold=1.0 if failures == ALMOST else 0.5,
+        minimum_number_of_calls=100 if failures == ALMOST else 1,
         permitted_calls_in_half_open=1,
         wait_duration_in_open=recovery,
         slow_call_duration_threshold=10.0,

@@ -21,7 +21,8 @@ from safedeploy.latencies import upper
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
 
-SLOW = {"decisions", "imports", "journals"}  # rollouts; a dozen processes; ten thousand entries
+# storms of threads; rollouts; a dozen processes; ten thousand entries
+SLOW = {"breakers", "decisions", "imports", "journals"}
 
 every_benchmark = pytest.mark.parametrize(
     "name",

@@ -6,15 +6,17 @@ import asyncio
 import inspect
 import sys
 import threading
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from safedeploy.breakers import Breakers, CircuitBreaker, core
+from safedeploy import circuits
+from safedeploy.breakers import Breakers, CircuitBreaker, core, steps
 from safedeploy.breakers.counts import Totals
+from safedeploy.breakers.tickets import Tickets
 from safedeploy.circuits import (
     Breached,
     Cause,
@@ -131,12 +133,13 @@ def test_coroutines_and_generators_are_guarded(breaker: CircuitBreaker) -> None:
     def whole() -> Generator[int, int, str]:
         return (yield from generator())
 
-    assert 7 == asyncio.run(coroutine(bad=False))
+    for _ in range(3):
+        assert 7 == asyncio.run(coroutine(bad=False))
     running = whole()
     assert [1, 5] == [next(running), running.send(5)]
     with pytest.raises(StopIteration, match="end"):
         next(running)
-    assert (2, 0) == (breaker.metrics.totals.successes, breaker.metrics.totals.failures)
+    assert (4, 0) == (breaker.metrics.totals.successes, breaker.metrics.totals.failures)
     for _ in range(2):
         with pytest.raises(LookupError):
             asyncio.run(coroutine(bad=True))
@@ -425,6 +428,128 @@ def test_a_breaker_is_small() -> None:
     held += [tickets.numbers, circuit.window.recent, *numbers]
 
     assert sum(map(sys.getsizeof, held)) < 1200
+
+
+class Meddling(FakeClock):
+    """A clock that does something when it is asked for the nth time."""
+
+    def __init__(self, do: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.do = do
+        self.in_asks = 0
+
+    def monotonic(self) -> float:
+        self.in_asks -= 1
+        if self.in_asks == 0:
+            self.do()
+        return super().monotonic()
+
+
+async def nothing() -> None:
+    """Do nothing."""
+
+
+def in_a_block(breaker: CircuitBreaker) -> None:
+    with breaker.guard():
+        pass
+
+
+WAYS: dict[str, Callable[[CircuitBreaker], object]] = {
+    "function": lambda breaker: breaker(lambda: None)(),
+    "coroutine": lambda breaker: asyncio.run(breaker(nothing)()),
+    "block": in_a_block,
+    "asked": lambda breaker: breaker._acquire(),
+}
+
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+@every_way
+def test_a_success_that_comes_too_late_is_late(way: str) -> None:
+    """The state ended after the call's last look at the time: it counts as late."""
+    clock = Meddling()
+    breaker = CircuitBreaker("shop", clock=clock, window=4, minimum_calls=1)
+    WAYS["function"](breaker)
+    clock.do, clock.in_asks = lambda: breaker.reset(reason="why"), 2
+    WAYS[way](breaker)
+
+    late = 0 if way == "asked" else 1  # its answer is older than the reset, and is no outcome
+    assert (1, late) == (breaker.metrics.totals.successes, breaker.metrics.totals.late)
+    assert 0 == breaker.metrics.calls
+
+
+@every_way
+def test_a_refusal_that_comes_too_late_is_none_of_the_new_state(way: str) -> None:
+    """The state ended while the call was being refused: it is counted, but not there."""
+    clock = Meddling()
+    breaker = CircuitBreaker("shop", clock=clock)
+    breaker.isolate(reason="why")
+    clock.do, clock.in_asks = lambda: breaker.disable(reason="why"), 1
+    with pytest.raises(CircuitOpenError):
+        WAYS[way](breaker)
+
+    assert (0, 1) == (breaker.metrics.refused, breaker.metrics.totals.refused)
+
+
+def test_a_failure_that_comes_too_late_is_not_noted() -> None:
+    """The state ended before the lock was taken."""
+    breaker = CircuitBreaker("shop", clock=FakeClock(), window=8, minimum_calls=1)
+    for _ in range(4):
+        WAYS["function"](breaker)
+    assert 4 == breaker.metrics.calls
+    assert breaker._passes is not None
+    assert breaker._passes.spare
+
+    class Lock:
+        """Let somebody else go first."""
+
+        def _is_owned(self) -> bool:
+            breaker._lock = lock
+            breaker.reset(reason="why")
+            breaker._lock = lock
+            return False
+
+    lock, breaker._lock = breaker._lock, Lock()
+    trip(breaker)
+
+    assert Totals(4, 0, 0, 1, 0) == breaker.metrics.totals
+
+
+def test_a_ticket_that_was_in_time_is_counted_with_the_others() -> None:
+    """Its state ended after it was taken, and took it along."""
+    circuit = circuits.begin(Settings(), 0.0)
+    tickets = Tickets(0, "closed", 1.0, passes=True)
+    number = next(tickets.numbers)
+    assert 1 == tickets.close()
+
+    assert (circuits.absorb(circuit, 1), None, (), 0) == steps.passed_late(
+        circuit, 1, tickets, number, 0.0
+    )
+
+
+def test_a_child_of_the_process_begins_anew(breaker: CircuitBreaker) -> None:
+    """With a lock of its own, no outcomes of others, and all trials."""
+    breaker.move(Cause.HALF_OPENED, reason="why")
+    call = breaker.acquire()
+    breaker._lock.acquire()
+    core._family._in_child()
+    assert 0 == breaker.metrics.trials
+    breaker.record(call)
+
+    assert 1 == breaker.metrics.totals.late
+    assert "half-open" == breaker.state.label
+
+
+def test_nothing_is_asked_while_the_lock_is_ones_own(breaker: CircuitBreaker) -> None:
+    """As in a finalizer: what can wait, waits until the lock is free."""
+    breaker.move(Cause.HALF_OPENED, reason="why")
+    with breaker._lock:
+        with pytest.raises(CircuitOpenError):
+            breaker.acquire()
+        breaker.isolate(reason="later")
+        assert "half-open" == breaker.state.label
+
+    assert "isolated" == breaker.state.label
 
 
 class TestBreakers:

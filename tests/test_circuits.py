@@ -42,6 +42,18 @@ SECOND = timedelta(seconds=1)
 
 ended = st.tuples(st.booleans(), st.booleans())
 several = st.lists(ended, max_size=60)
+leaves = st.one_of(
+    st.builds(FailureRate, st.floats(0.01, 1)),
+    st.builds(SlowCallRate, st.floats(0.01, 1)),
+    st.builds(Failures, st.integers(1, 3), st.integers(3, 6)),
+    st.builds(Failures, st.integers(1, 4)),
+)
+conditions = st.recursive(
+    leaves,
+    lambda parts: st.builds(lambda one, other, both: one & other if both else one | other,
+                            parts, parts, st.booleans()),
+    max_leaves=5,
+)  # fmt: skip
 
 
 def counts(window: circuits.Window) -> tuple[int, int, int, int]:
@@ -116,26 +128,56 @@ def test_passing_calls_are_as_many_successes(
     assert one_by_one.record(0.0, True, True) == window.record(0.0, True, True, passed)
 
 
+@given(st.sampled_from(["count", "time"]), several, st.lists(st.integers(0, 12), max_size=9))
+def test_marks_are_as_many_calls(kind: str, calls: list[Any], gaps: list[int]) -> None:
+    """`mark` does what recording each call does: before each failure, so many that went well."""
+    window: circuits.Window = (
+        CountWindow(9, 1) if kind == "count" else TimeWindow.starting(10, 1, 7, 0.0)
+    )
+    for call in calls:
+        window = window.record(0.0, *call)
+    one_by_one, marks = window, 0
+    for gap in gaps:
+        one_by_one = one_by_one.record(0.0, True, False, gap)
+        marks = marks << min(gap + 1, window.depth) | 1
+
+    assert one_by_one == window.mark(sum(gaps) + len(gaps), len(gaps), marks)
+
+
+@given(
+    st.sampled_from([8, 10 * SECOND]),
+    several,
+    st.lists(st.integers(0, 9), min_size=32, max_size=32),
+    conditions,
+)
+def test_failures_to_spare_trip_nothing(
+    window: Any, calls: list[Any], gaps: list[int], condition: Condition
+) -> None:
+    """Whatever goes well in between: none of so many failures changes the state."""
+    settings = Settings(trips_when=condition, window=window, minimum_calls=3, slow_call=SECOND)
+    circuit = circuits.begin(settings, 0.0)
+    for failed, slow in calls:
+        circuit, _, _ = circuits.record(circuit, 0, -1, 0.0, failed=failed, slow=slow)
+    if isinstance(circuit.state, Closed) and circuit.window.calls >= 3:
+        for gap in gaps[: circuits.spare(circuit)]:
+            circuit, _, told = circuits.record(circuit, 0, -1, 0.0, failed=True, passed=gap)
+            assert () == told
+
+
+def test_a_breach_that_was_told_leaves_all_failures_to_spare() -> None:
+    """A circuit that only measures has nothing more to do."""
+    circuit = circuits.move(circuits.begin(Settings(window=1), 0.0), Cause.MEASURED, 0.0)[0]
+    assert 0 == circuits.spare(circuit)
+    circuit, _, _ = circuits.record(circuit, 1, circuits.ORDINARY, 0.0, failed=True)
+    assert circuits.spare(circuit) > 0
+
+
 def test_a_time_that_goes_back_changes_nothing() -> None:
     """What was seen later stays, and what comes with an earlier time counts now."""
     window = TimeWindow.starting(10, 1, 0, 100.0).record(100.0, True, False)
 
     assert window is window.turned(3.0)
     assert window.record(3.0, True, False).failures == 2
-
-
-leaves = st.one_of(
-    st.builds(FailureRate, st.floats(0.01, 1)),
-    st.builds(SlowCallRate, st.floats(0.01, 1)),
-    st.builds(Failures, st.integers(1, 3), st.integers(3, 6)),
-    st.builds(Failures, st.integers(1, 4)),
-)
-conditions = st.recursive(
-    leaves,
-    lambda parts: st.builds(lambda one, other, both: one & other if both else one | other,
-                            parts, parts, st.booleans()),
-    max_leaves=5,
-)  # fmt: skip
 
 
 @given(conditions, several)

@@ -357,7 +357,7 @@ def of_this_generation(circuit: Circuit, _: int, number: int, at: float, **how: 
     return RECORD(circuit, circuit.state.generation, number, at, **how)
 
 
-ACQUIRE, RECORD = circuits.acquire, circuits.record
+ACQUIRE, RECORD, SPARE = circuits.acquire, circuits.record, circuits.spare
 
 BREAKING_MUTANTS: tuple[tuple[Any, ...], ...] = (
     (
@@ -425,6 +425,13 @@ BREAKING_MUTANTS: tuple[tuple[Any, ...], ...] = (
         "the fast path doesn't wait for the minimum of calls",
         "safedeploy.breakers.core.Core._until",
         lambda self, circuit: math.inf if circuit.state.permits else -math.inf,
+        test_a_breaker_does_what_the_machine_does,
+    ),
+    (
+        "B6",
+        "one failure too many is to spare",
+        "safedeploy.circuits.spare",
+        lambda circuit: 1 + SPARE(circuit),
         test_a_breaker_does_what_the_machine_does,
     ),
     (

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 
 from safedeploy.breakers import steps
 from safedeploy.breakers.core import Core, Observer
-from safedeploy.breakers.counts import FAILURE, SUCCESS, Metrics
+from safedeploy.breakers.counts import Metrics
 from safedeploy.breakers.decorators import decorated
 from safedeploy.breakers.guards import Guard
 from safedeploy.breakers.steps import Permit
@@ -111,10 +111,8 @@ class CircuitBreaker(Core):
     @property
     def metrics(self) -> Metrics:
         """What was counted: a consistent snapshot."""
-        circuit, _, _, successes, failures, tally, before = self._step(steps.looked, self._clock())[
-            1
-        ]
-        return Metrics.of(circuit, successes * SUCCESS + failures * FAILURE + tally, before)
+        circuit, _, _, tally, before = self._step(steps.looked, self._clock())[1]
+        return Metrics.of(circuit, tally, before)
 
     def move(self, cause: Cause, *, reason: str, by: str = "") -> None:
         """Move the breaker to another state by hand; calls that are under way will be late.
@@ -160,19 +158,6 @@ class CircuitBreaker(Core):
     def _returned(self, permit: Tickets | Permit, at: float, seconds: float, result: Any) -> None:
         """Record a call that returned, and wasn't fast, or was a trial, or one of the first."""
         self._ended(permit, at, seconds, self._is_failed(result), result)
-
-    def _raised(self, permit: Tickets | Permit, began: float, error: BaseException) -> None:
-        """Record a call that raised."""
-        at = self._clock()
-        failed = True if self._plain and isinstance(error, Exception) else self._is_failure(error)
-        self._ended(permit, at, at - began, failed, error)
-
-    def _is_failure(self, error: BaseException) -> bool | None:
-        try:
-            return self.settings.failed(error)
-        except Exception as broken:  # noqa: BLE001 - what the call raised must get through
-            self._warn("a breaker can't tell whether an exception is a failure", broken)
-            return True
 
     def _is_failed(self, result: Any) -> bool:
         judge = self.settings.failed_result

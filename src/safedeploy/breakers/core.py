@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 
 from safedeploy import circuits
 from safedeploy.breakers import steps
-from safedeploy.breakers.counts import REFUSED, SUCCESS
+from safedeploy.breakers.counts import FAILURE, REFUSED, SUCCESS
 from safedeploy.breakers.steps import Later, Permit, Step
 from safedeploy.breakers.tickets import MOST, Tickets
-from safedeploy.circuits import Circuit, Isolated, Notice, Open, Settings, Slow, counted_in, trips
+from safedeploy.circuits import Circuit, Isolated, Notice, Open, Settings, Slow
 from safedeploy.clocks import Clock
 from safedeploy.errors import CircuitOpenError, DefinitionError
 from safedeploy.forks import at_fork
@@ -25,10 +25,9 @@ from safedeploy.telemetry import warn
 Observer: TypeAlias = Callable[[Any, Notice], object]
 """Called with a breaker and what happened: transitions, breaches, refusals, slow calls."""
 
-Held: TypeAlias = tuple[Circuit, Tickets, int, int, int, int, int]
+Held: TypeAlias = tuple[Circuit, Tickets, int, int, int]
 """All that a breaker knows, so that one assignment changes it: the circuit; the tickets of its
-state; how many of them are counted already; successes and failures that were counted without a
-step; the tally of all else; and the tally when the state began."""
+state; how many of them are counted already; the tally; and the tally when the state began."""
 
 _ATOMIC = getattr(sys, "_is_gil_enabled", lambda: True)()
 """Whether a ticket is one step: without the interpreter's lock, all calls take the breaker's."""
@@ -75,13 +74,12 @@ class Core:
         self._passes: Tickets | None = None
         self._refuses: Tickets | None = None
         circuit = circuits.begin(settings, clock.monotonic(), random.getrandbits(64))
-        self._keep(circuit, self._tickets(circuit), 0, 0, 0, 0, 0)
+        self._keep(circuit, self._tickets(circuit), 0, 0, 0)
         _family.add(self)
 
     def _acquire(self) -> Tickets | Permit:
         """Permit a call that nothing is known of without the lock, or refuse it."""
-        at = self._clock()
-        refuses = self._refuses
+        refuses, at = self._refuses, self._clock()
         if refuses is not None and at < refuses.until:
             number = next(refuses.numbers)
             if self._refuses is not refuses:
@@ -127,30 +125,37 @@ class Core:
     ) -> None:
         """Record an outcome under the lock: a failure, a slow call, a trial, one of the first."""
         slow = seconds >= self._limit
-        if failed is None or at >= permit.until or not self._counted(permit, at, failed, slow):
-            wait = self._wait(of) if failed else None
-            self._step(steps.recorded, permit.generation, permit.number, at, failed, slow, wait)
-            if isinstance(permit, Permit):
-                permit.later = None
+        wait = self._wait(of) if failed else None
+        self._step(steps.recorded, permit.generation, permit.number, at, failed, slow, wait)
+        if isinstance(permit, Permit):
+            permit.later = None
         if slow and failed is not None and self._observers:
             self._tell((Slow(self._held[0].state, seconds),))
 
-    def _counted(self, permit: Tickets | Permit, at: float, failed: bool, slow: bool) -> bool:  # noqa: FBT001 - as above
-        """Record an outcome, if it changes no more than the window: a step, written out."""
-        if self._later or self._lock._is_owned():
-            return False
-        with self._lock:
-            circuit, tickets, counted, successes, failures, tally, before = self._held
-            if tickets is not permit or tickets.end is not None:
-                return False
-            taken = MOST - length_hint(tickets.numbers)
-            after = counted_in(circuit, at, failed, slow, taken - counted)
-            if trips(after):
-                return False
-            successes += taken - counted + (not failed)
-            failures += failed
-            self._held = after, tickets, taken, successes, failures, tally, before
-        return True
+    def _raised(self, permit: Tickets | Permit, began: float, error: BaseException) -> None:
+        """Record a call that raised. A fast failure to spare is noted, and counted later."""
+        at = self._clock()
+        spared = permit.spare and at < permit.until and at - began < self._limit
+        if spared and isinstance(error, Exception) and not self._lock._is_owned():
+            with self._lock:
+                tickets = self._held[1]
+                if self._passes is permit and tickets.spare:
+                    taken = MOST - length_hint(tickets.numbers)
+                    by, depth = taken - tickets.marked + 1, tickets.depth
+                    # No call from here on, and so no signal: all of it is noted, or nothing.
+                    tickets.marks = tickets.marks << (by if by < depth else depth) | 1  # noqa: FURB136
+                    tickets.marked = taken
+                    tickets.failed += 1
+                    tickets.spare -= 1
+                    return
+        self._ended(permit, at, at - began, self._is_failure(error), error)
+
+    def _is_failure(self, error: BaseException) -> bool | None:
+        try:
+            return self.settings.failed(error)
+        except Exception as broken:  # noqa: BLE001 - what the call raised must get through
+            self._warn("a breaker can't tell whether an exception is a failure", broken)
+            return True
 
     def _caught_up(self) -> tuple[Notice, ...]:
         """Make the steps that waited for the lock."""
@@ -160,27 +165,38 @@ class Core:
         return told
 
     def _make(self, do: Step, args: tuple[Any, ...]) -> tuple[Any, tuple[Notice, ...]]:
-        circuit, tickets, counted, successes, failures, tally, before = self._held
+        circuit, tickets, counted, tally, before = self._held
+        if tickets.failed:
+            calls = tickets.marked - counted + tickets.failed
+            circuit = circuits.mark(circuit, calls, tickets.failed, tickets.marks)
         taken = tickets.taken()
-        after, answer, told, counts = do(circuit, taken - counted if tickets.passes else 0, *args)
+        passed = taken - tickets.marked if tickets.passes else 0
+        after, answer, told, counts = do(circuit, passed, *args)
         if tickets.end is not None or not self._fits(tickets, after):
             # From now on, who takes a ticket finds out that it is late. Some may have been taken
             # since they were counted, so the step is made again.
             self._passes = self._refuses = None
             taken = tickets.close()
-            passed = taken - counted if tickets.passes else 0
+            passed = taken - tickets.marked if tickets.passes else 0
             after, answer, told, counts = do(circuit, passed, *args)
         tally += (taken - counted) * (SUCCESS if tickets.passes else REFUSED)
+        tally += tickets.failed * FAILURE
         if after.state.generation != circuit.state.generation:
             before = tally
         if tickets.end is not None:
             tickets, taken = self._tickets(after), 0
-        self._keep(after, tickets, taken, successes, failures, tally + counts, before)
+        self._keep(after, tickets, taken, tally + counts, before)
         return answer, told
 
     def _keep(self, *held: *Held) -> None:
+        circuit, tickets, counted, _, _ = held
+        eligible = tickets.passes and tickets.until > -math.inf and self._plain
+        spared, depth = circuits.spare(circuit) if eligible else 0, circuit.window.depth
+        # No call from here on, and so no signal: all of it is kept, or nothing.
         self._held = held
-        tickets = held[1]
+        tickets.spare, tickets.depth = spared, depth
+        tickets.marked = counted
+        tickets.failed = tickets.marks = 0
         self._passes = tickets if tickets.passes else None
         self._refuses = None if tickets.passes else tickets
 
@@ -252,7 +268,7 @@ class _Family:
 
     def _in_child(self) -> None:
         for breaker in list(self._members):
-            breaker._in_child()
+            breaker._in_child()  # pyright: ignore[reportPrivateUsage]
 
 
 # As the interpreter's hooks are of the whole process, this is, too.

@@ -36,6 +36,7 @@ class Permit:
     __slots__ = ("generation", "later", "number")
 
     until: ClassVar[float] = -math.inf
+    spare: ClassVar[int] = 0
     numbers: ClassVar[Iterator[int]] = iter(())
 
     def __init__(self, later: Later) -> None:

@@ -25,9 +25,27 @@ class Tickets:
         until: until when a number may be taken; never, if it is minus infinity.
         numbers: where they come from.
         end: the first number that came too late; None as long as none does.
+        spare: how many more failures can't change the state. With it, all that follows is only
+            touched under the lock.
+        marked: how many numbers were taken at the last failure, or when all was last counted.
+        failed: how many failures weren't counted yet.
+        marks: where they are among the successes since then, as bits: the last call lowest.
+        depth: how many bits are looked at.
     """
 
-    __slots__ = ("end", "generation", "label", "numbers", "passes", "until")
+    __slots__ = (
+        "depth",
+        "end",
+        "failed",
+        "generation",
+        "label",
+        "marked",
+        "marks",
+        "numbers",
+        "passes",
+        "spare",
+        "until",
+    )
 
     number: ClassVar[int] = ORDINARY
 
@@ -38,6 +56,7 @@ class Tickets:
         self.until = until
         self.numbers: Iterator[int] = iter(range(MOST))
         self.end: int | None = None
+        self.spare = self.marked = self.failed = self.marks = self.depth = 0
 
     def taken(self) -> int:
         """Return how many were taken in time."""

@@ -14,12 +14,12 @@ from safedeploy.circuits.machine import (
     absorb,
     acquire,
     begin,
-    counted_in,
     forked,
     look,
+    mark,
     move,
     record,
-    trips,
+    spare,
 )
 from safedeploy.circuits.settings import DecideWhen, Exponential, Judged, Options, Settings
 from safedeploy.circuits.states import (
@@ -86,12 +86,12 @@ __all__ = [
     "absorb",
     "acquire",
     "begin",
-    "counted_in",
     "failure_rate",
     "forked",
     "look",
+    "mark",
     "move",
     "record",
     "slow_call_rate",
-    "trips",
+    "spare",
 ]

@@ -101,10 +101,8 @@ def record(
     """
     state = circuit.state
     if failed is not None and state.permits and state.measures and generation == state.generation:
-        after = counted_in(circuit, at, failed, slow, passed)
-        told: tuple[Notice, ...] = ()
-        if trips(after):
-            after, told = _met(after, at, wait)
+        window = circuit.window.record(at, failed, slow, passed)
+        after, told = _judged(Circuit(circuit.terms, state, window), at, wait)
         return after, "failure" if failed else "success", told
     circuit = absorb(circuit, passed) if passed else circuit
     if isinstance(state, HalfOpen):
@@ -136,20 +134,6 @@ def _trial(
     return circuit, "failure" if failed else "success", told
 
 
-def counted_in(circuit: Circuit, at: float, failed: bool, slow: bool, passed: int) -> Circuit:  # noqa: FBT001 - for every failure, and keywords cost
-    """Return the circuit with one more ordinary call in its window, and nothing decided yet."""
-    window = circuit.window.record(at, failed, slow, passed)
-    return Circuit(circuit.terms, circuit.state, window)
-
-
-def trips(circuit: Circuit) -> bool:
-    """Tell whether the calls in the window meet the condition, and hadn't met it before."""
-    state = circuit.state
-    if isinstance(state, MetricsOnly) and state.breached:
-        return False
-    return circuit.terms.settings.condition.holds(circuit.window)
-
-
 def absorb(circuit: Circuit, passed: int) -> Circuit:
     """Return the circuit after so many calls that ended well and fast.
 
@@ -157,6 +141,37 @@ def absorb(circuit: Circuit, passed: int) -> Circuit:
     that measures, without trials, with enough calls for a rate, and before `window.until`.
     """
     return Circuit(circuit.terms, circuit.state, circuit.window.absorb(passed))
+
+
+def mark(circuit: Circuit, calls: int, failures: int, marks: int) -> Circuit:
+    """Return the circuit after so many fast calls, no more failures than are to `spare`.
+
+    It is the same as recording each of them, where `absorb` is.
+
+    Args:
+        circuit: the circuit.
+        calls: how many there were.
+        failures: how many of them failed.
+        marks: which of the latest failed, as bits: the last one lowest.
+    """
+    window = circuit.window.mark(calls, failures, marks)
+    return Circuit(circuit.terms, circuit.state, window)
+
+
+SPARED = (32, 8, 1)
+
+
+def spare(circuit: Circuit) -> int:
+    """Return how many fast failures can't change the state, whatever goes well in between.
+
+    Nothing is worse than all of them in a row: whatever else goes well and fast makes no condition
+    true. It may be more, but no more are looked for.
+    """
+    window = circuit.window
+    for failures in SPARED:
+        if not _trips(circuit, window.mark(failures, failures, (1 << failures) - 1)):
+            return failures
+    return 0
 
 
 def look(circuit: Circuit, at: float) -> Moved:
@@ -196,9 +211,18 @@ def _woken(circuit: Circuit, at: float, *, asked: bool = False) -> Moved:
     return circuit, told
 
 
-def _met(circuit: Circuit, at: float, wait: float | None) -> Moved:
+def _trips(circuit: Circuit, window: Window) -> bool:
+    """Tell whether these calls meet the condition, and it wasn't met before."""
+    state = circuit.state
+    breached = isinstance(state, MetricsOnly) and state.breached
+    return not breached and circuit.terms.settings.condition.holds(window)
+
+
+def _judged(circuit: Circuit, at: float, wait: float | None) -> Moved:
     """Do what the condition asks for where a circuit is closed, or only measures."""
     state = circuit.state
+    if not _trips(circuit, circuit.window):
+        return circuit, ()
     if not isinstance(state, MetricsOnly):
         return _trip(circuit, at, wait)
     after = Circuit(circuit.terms, attrs.evolve(state, breached=True), circuit.window)

@@ -43,6 +43,11 @@ class CountWindow:
     slow: int = 0
 
     @property
+    def depth(self) -> int:
+        """How many of the latest calls are in `recent`."""
+        return self.size
+
+    @property
     def slow_failures(self) -> int:
         """How many of the calls failed slowly."""
         return (self.recent & self.slows).bit_count()
@@ -68,9 +73,17 @@ class CountWindow:
 
     def absorb(self, passed: int) -> CountWindow:
         """Return the window after so many fast successes."""
-        if not passed:
-            return self
-        return self.record(0.0, False, False, passed - 1)  # noqa: FBT003 - as above
+        return self.mark(passed, 0, 0) if passed else self
+
+    def mark(self, calls: int, failures: int, marks: int) -> CountWindow:
+        """Return the window after so many fast calls; marks tell which failed, the last lowest."""
+        size = self.size
+        by, full = min(calls, size), (1 << size) - 1
+        recent, slows = (self.recent << by | marks) & full, self.slows << by & full
+        kept = min(self.calls + by, size)
+        return CountWindow(
+            size, self.minimum, kept, recent, slows, recent.bit_count(), slows.bit_count()
+        )
 
     def turned(self, at: float) -> CountWindow:
         """Return the window: it doesn't change with time."""
@@ -134,7 +147,11 @@ class TimeWindow:
 
     def absorb(self, passed: int) -> TimeWindow:
         """Return the window after so many fast successes, all in its newest part."""
-        return self.plus(passed * _CALL, min(passed, self.depth), 0) if passed else self
+        return self.mark(passed, 0, 0) if passed else self
+
+    def mark(self, calls: int, failures: int, marks: int) -> TimeWindow:
+        """Return the window after so many fast calls; marks tell which failed, the last lowest."""
+        return self.plus(calls * _CALL + failures * _FAILURE, min(calls, self.depth), marks)
 
     def turned(self, at: float) -> TimeWindow:
         """Return what is left of it at a time. Time that goes back changes nothing."""
@@ -145,10 +162,10 @@ class TimeWindow:
         until = _end(index, self.width, at)
         return attrs.evolve(self, until=until, index=index, parts=kept)
 
-    def plus(self, counts: int, calls: int, bit: int) -> TimeWindow:
+    def plus(self, counts: int, calls: int, marks: int) -> TimeWindow:
         """Return the window with so much more in its newest part; `recent` gains so many bits."""
         *older, newest = self.parts
-        recent = (self.recent << calls | bit) & ((1 << self.depth) - 1)
+        recent = (self.recent << calls | marks) & ((1 << self.depth) - 1)
         return attrs.evolve(self, parts=(*older, newest + counts), recent=recent)
 
     def _count(self, place: int) -> int:
