@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from benchmarks.flags import sizes
 from safedeploy.audiences import Attribute, Audience, Everyone, Group, Percentage
-from safedeploy.contexts import MOST, Context
+from safedeploy.contexts import MOST, Context, Scalar
 from safedeploy.engine import Engine
 from safedeploy.errors import DefinitionError
 from safedeploy.flags import FeatureFlag, Reason
@@ -187,7 +187,8 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
     st.dictionaries(st.text(max_size=3), PLAIN, max_size=3),
 )
 NAMES = st.sampled_from(["plan", "age", "", "\ud800"])
-COMPARED = st.sampled_from(["beta", 1, True, 1.5, NOON, datetime(2026, 1, 1), 10**400])  # noqa: DTZ001
+VALUES_COMPARED: list[Scalar] = ["beta", 1, True, 1.5, NOON, datetime(2026, 1, 1), 10**400]  # noqa: DTZ001
+COMPARED = st.sampled_from(VALUES_COMPARED)
 LEAVES: st.SearchStrategy[Audience] = st.one_of(
     st.just(Everyone()),
     st.just(Group("staff")),
@@ -227,6 +228,25 @@ def test_nothing_that_a_host_passes_escapes(
     assert "beta" not in repr(context)
     assert isinstance(hash(context), int)
     assert context == context  # noqa: PLR0124 - what is shown is that it can be asked
+
+
+EVERY_COMPARISON = [
+    *(Attribute("it").equals(value) for value in VALUES_COMPARED),
+    *(Attribute("it").contains(value) for value in VALUES_COMPARED),
+    Attribute("it").is_in(VALUES_COMPARED),
+    Attribute("it").exists(),
+    Group("staff"),
+]
+
+
+@pytest.mark.law("E5")
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_is_kept_can_be_compared(name: str) -> None:
+    """No comparison raises, with any value that a context has, alone or among others."""
+    for value in (make(name), [make(name)], ("beta", make(name))):
+        context = Context("a", {"it": value}, groups=value)
+        for audience in EVERY_COMPARISON:
+            assert audience.matches(context) is not (~audience).matches(context)
 
 
 @pytest.mark.law("S1")

@@ -147,18 +147,23 @@ def test_a_stream_never_goes_back_in_time() -> None:
     assert {START} == {event.at for event in journal.read("kills/checkout")}
 
 
+@pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("how", ["alert", "abort"])
-def test_who_halts_again_ends_what_was_given_in_spite_of_it(how: str) -> None:
-    """A halt that is told twice withdraws twice: here at once, and elsewhere as the first one."""
+def test_who_halts_again_ends_what_was_given_in_spite_of_it(how: str, known: bool) -> None:
+    """A halt that is told twice withdraws twice: here at once, and elsewhere as the first one, even
+    what was given elsewhere a moment ago.
+    """
     shop = Shop(plan=quick())
     other = Engine(clock=shop.clock, journal=shop.journal)
     shop.serve_an_interval()
     shop.stop(how)
     other.tick()
     give(other, audience=Everyone())
-    shop.engine.tick()
-    assert "new" == shop.engine.value(shop.flag, OTHERS)
+    if known:
+        shop.engine.tick()
+        assert "new" == shop.engine.value(shop.flag, OTHERS)
     shop.stop(how)
+    shop.engine.tick()
     assert "old" == shop.engine.value(shop.flag, OTHERS)
     other.tick()
     assert "old" == other.value(shop.flag, OTHERS)
@@ -327,6 +332,39 @@ def test_what_cannot_be_saved_is_not_given() -> None:
     engine.tick()
     assert "old" == engine.value(FLAG, STAFF) == other.value(FLAG, STAFF)
     assert {} == engine_standings(engine)._lifted
+
+
+def test_a_halt_that_waited_comes_before_what_is_given_after_it() -> None:
+    """What couldn't be saved is saved first, so that everybody knows which of them came later."""
+    journal = Shut()
+    shop = Shop(plan=quick(), journal=journal)
+    other = Engine(clock=shop.clock, journal=journal)
+    journal.shut = True
+    shop.stop("abort")
+    journal.shut = False
+    given = give(shop.engine)
+    other.tick()
+    assert (given,) == shop.engine.overrides() == other.overrides()
+    assert (given,) == opened(journal).overrides()
+
+
+def test_a_kill_that_waits_ends_overrides_at_once() -> None:
+    """None is listed that has no say any more, whatever the journal does."""
+    journal = Shut()
+    engine = opened(journal)
+    give(engine)
+    journal.shut = True
+    engine.kill(FLAG, by="7", reason="it burns")
+    assert () == engine.overrides()
+
+
+def test_a_halt_that_waits_for_its_turn_suspends_overrides() -> None:
+    """While somebody else holds the engine's lock, nobody is exposed to what is being halted."""
+    engine = opened()
+    give(engine)
+    with engine._exposures.withdrawn("checkout"):
+        assert "old" == engine.value(FLAG, STAFF)
+    assert "new" == engine.value(FLAG, STAFF)
 
 
 def test_a_lift_outlives_what_others_do_meanwhile() -> None:

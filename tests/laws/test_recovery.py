@@ -197,6 +197,7 @@ def test_a_killed_flag_comes_back_only_by_a_release() -> None:
     again.open()
     assert "new" == again.engine.value(again.flag, Context("user-1"))
     assert () == again.engine.overrides()
+    assert () == Engine(clock=again.clock, journal=again.journal).overrides()
 
 
 def test_a_plan_that_asks_waits_for_a_person() -> None:
