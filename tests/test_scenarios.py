@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from safedeploy.errors import DefinitionError
+from safedeploy.gates import Approval
 from safedeploy.health import HealthModel
 from safedeploy.plans import Plan, Ring
 from safedeploy.signals import ErrorRate, Usage
@@ -53,6 +54,19 @@ def test_a_healthy_change_reaches_everybody() -> None:
     assert 0 == report.harmed_requests
     assert "" == report.reason
     assert 3 * HOUR <= report.took
+
+
+def test_whoever_is_asked_to_approve_does_so() -> None:
+    """A plan with approvals completes like any other, whoever may approve."""
+    first, second, last = PLAN.rings
+    named = Approval("owners", people={"8", "9"})
+    rings = (
+        attrs.evolve(first, gates=(Approval("managers", quorum=2),)),
+        attrs.evolve(second, gates=(Approval("managers"),), after=(named,)),
+        last,
+    )
+    report = attrs.evolve(WORLD, plan=attrs.evolve(PLAN, rings=rings)).run(hours=8)
+    assert isinstance(report.state, Completed)
 
 
 def test_time_can_be_up() -> None:
