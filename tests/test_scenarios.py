@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from safedeploy.errors import DefinitionError
-from safedeploy.gates import Approval
+from safedeploy.gates import Approval, Check
 from safedeploy.health import HealthModel
 from safedeploy.plans import Plan, Ring
 from safedeploy.signals import ErrorRate, Usage
@@ -26,6 +26,7 @@ PLAN = Plan(
     must_see=3,
     assess_every=timedelta(seconds=30),
 )
+CHECKED = Check("checked", run=lambda _: True)
 WORLD = Scenario(PLAN, traffic=per_minute(600))
 
 
@@ -61,7 +62,7 @@ def test_whoever_is_asked_to_approve_does_so() -> None:
     first, second, last = PLAN.rings
     named = Approval("owners", people={"8", "9"})
     rings = (
-        attrs.evolve(first, gates=(Approval("managers", quorum=2),)),
+        attrs.evolve(first, gates=(Approval("managers", quorum=2) & CHECKED,)),
         attrs.evolve(second, gates=(Approval("managers"),), after=(named,)),
         last,
     )
