@@ -15,7 +15,7 @@ import pytest
 from safedeploy import events, rollouts, states
 from safedeploy.events import Event
 from safedeploy.states import Rollout
-from tests.laws.histories import EVERY, ROLES, STRANGE, confirmed, started
+from tests.laws.histories import EVERY, ROLES, SAID, STRANGE, confirmed, started
 from tests.laws.test_mutants import MUTANTS
 
 ROOT = Path(__file__).parents[1]
@@ -128,7 +128,7 @@ def representatives(rollout: Rollout) -> Iterator[Event]:
     """Make an event of every sort: what a rollout is owed, and all that could come between."""
     at = rollout.at + EVERY
     yield from (confirmed(command, rollout, at) for command in rollouts.pending(rollout))
-    yield from (move(rollout, at) for move in STRANGE.values())
+    yield from (move(rollout, at) for move in (STRANGE | SAID).values())
 
 
 def kind(rollout: Rollout) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from safedeploy.errors import DefinitionError
+from safedeploy.gates import Approval, Check
 from safedeploy.health import HealthModel
 from safedeploy.plans import Plan, Ring
 from safedeploy.signals import ErrorRate, Usage
@@ -25,6 +26,7 @@ PLAN = Plan(
     must_see=3,
     assess_every=timedelta(seconds=30),
 )
+CHECKED = Check("checked", run=lambda _: True)
 WORLD = Scenario(PLAN, traffic=per_minute(600))
 
 
@@ -53,6 +55,19 @@ def test_a_healthy_change_reaches_everybody() -> None:
     assert 0 == report.harmed_requests
     assert "" == report.reason
     assert 3 * HOUR <= report.took
+
+
+def test_whoever_is_asked_to_approve_does_so() -> None:
+    """A plan with approvals completes like any other, whoever may approve."""
+    first, second, last = PLAN.rings
+    named = Approval("owners", people={"8", "9"})
+    rings = (
+        attrs.evolve(first, gates=(Approval("managers", quorum=2) & CHECKED,)),
+        attrs.evolve(second, gates=(Approval("managers"),), after=(named,)),
+        last,
+    )
+    report = attrs.evolve(WORLD, plan=attrs.evolve(PLAN, rings=rings)).run(hours=8)
+    assert isinstance(report.state, Completed)
 
 
 def test_time_can_be_up() -> None:

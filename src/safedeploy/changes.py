@@ -65,7 +65,11 @@ class Change:
     version: str = attrs.field(validator=validators.text)
     author: str | None = attrs.field(default=None, kw_only=True)
     provenance: Provenance = attrs.field(
-        default=UNKNOWN, kw_only=True, validator=validators.a(Provenance), metadata=ADDED
+        default=UNKNOWN,
+        kw_only=True,
+        repr=False,
+        validator=validators.a(Provenance),
+        metadata=ADDED,
     )
 
     @classmethod

@@ -41,6 +41,8 @@ def _owed_while_baking(rollout: Rollout, state: states.Baking) -> tuple[Command,
 def _asking(rollout: Rollout, state: states.Advancing) -> Iterator[Command]:
     """Find what gates ask for, what comes of time first."""
     gates, shown = asked(rollout, state), state.shown
+    if not gates:
+        return
     begun = shown.since.isoformat()
     for at in sorted(at for gate in gates for at in gate.turns(shown))[:1]:
         yield commands.Wake(_id(rollout, f"turn {at.isoformat()}"), at)

@@ -32,7 +32,9 @@ class Pending:
 
     ring: int
     since: datetime
-    shown: Shown = attrs.Factory(lambda self: Shown(self.since), takes_self=True)
+    shown: Shown = attrs.field(
+        default=attrs.Factory(lambda self: Shown(self.since), takes_self=True), repr=False
+    )
     overdue: bool = False
 
 
@@ -60,7 +62,9 @@ class Baking:
     healthy: bool = False
     overdue: bool = False
     earned: bool = False
-    shown: Shown = attrs.Factory(lambda self: Shown(self.since), takes_self=True)
+    shown: Shown = attrs.field(
+        default=attrs.Factory(lambda self: Shown(self.since), takes_self=True), repr=False
+    )
 
 
 @attrs.frozen

@@ -172,6 +172,15 @@ STRANGE: dict[str, Move] = {
     "gate holds": lambda _, at: events.Answered(at, "reviewed", Answer.HOLDS),
     "gate opens": lambda _, at: events.Answered(at, "quiet", Answer.OPENS),
     "gate fails": lambda _, at: events.Answered(at, "reviewed", Answer.FAILS),
+    "applied elsewhere": lambda rollout, at: events.Applied(at, "everyone", rollout.epoch),
+    "applied again": lambda rollout, at: events.Applied(at, rollout.ring.name, rollout.epoch),
+    "recovery started": lambda _, at: events.RecoveryStarted(at, "said so"),
+    "withdrawn": lambda _, at: events.Withdrawn(at),
+    "started again": lambda _, at: attrs.evolve(started(), at=at),
+    "killed": lambda _, at: events.Killed(at, "shop", "7", "it burns"),
+}
+
+SAID: dict[str, Move] = {
     "gate answered for another ring": lambda rollout, at: events.Answered(
         at, "quiet", Answer.OPENS, scope=attrs.evolve(rollout.guarded, ring="elsewhere")
     ),
@@ -193,13 +202,8 @@ STRANGE: dict[str, Move] = {
     ),
     "a manager revokes": lambda rollout, at: revoked(rollout, "managers", at),
     "an owner revokes": lambda rollout, at: revoked(rollout, "owners", at),
-    "applied elsewhere": lambda rollout, at: events.Applied(at, "everyone", rollout.epoch),
-    "applied again": lambda rollout, at: events.Applied(at, rollout.ring.name, rollout.epoch),
-    "recovery started": lambda _, at: events.RecoveryStarted(at, "said so"),
-    "withdrawn": lambda _, at: events.Withdrawn(at),
-    "started again": lambda _, at: attrs.evolve(started(), at=at),
-    "killed": lambda _, at: events.Killed(at, "shop", "7", "it burns"),
 }
+"""What is said of gates besides: late, of something else, or by somebody who has no say."""
 
 
 class Step:
@@ -218,12 +222,13 @@ class Step:
 
 
 @st.composite
-def moves(draw: st.DrawFn) -> Move:
+def moves(draw: st.DrawFn, *, people: bool) -> Move:
     """Draw a move: four times in five, what an honest shell does next."""
     if draw(st.integers(0, 4)):
         which = draw(st.integers(0, 3))
         return lambda rollout, at: _owed(rollout, at, which)
-    return STRANGE[draw(st.sampled_from(sorted(STRANGE)))]
+    strange = SAID if people and draw(st.booleans()) else STRANGE
+    return strange[draw(st.sampled_from(sorted(strange)))]
 
 
 def _owed(rollout: Rollout, at: datetime, which: int) -> Event:
@@ -234,8 +239,10 @@ def _owed(rollout: Rollout, at: datetime, which: int) -> Event:
 @st.composite
 def histories(draw: st.DrawFn, *, people: bool = False, least: int = 0) -> tuple[Step, ...]:
     """Draw a history from its first event on, with so many moves at least."""
-    begin = started(ask=draw(st.booleans()), people=people or draw(st.booleans()))
-    drawn = draw(st.lists(st.tuples(moves(), st.integers(0, 3)), min_size=least, max_size=40))
+    begin = started(ask=draw(st.booleans()), people=people)
+    drawn = draw(
+        st.lists(st.tuples(moves(people=people), st.integers(0, 3)), min_size=least, max_size=40)
+    )
     return tuple(_played(begin, drawn))
 
 
@@ -273,3 +280,7 @@ def resolved(rollout: Rollout) -> Rollout:
         event = confirmed(owed[0], rollout, rollout.at + EVERY)
         rollout, _ = rollouts.transition(rollout, event)
     return rollout
+
+
+EITHER = histories() | histories(people=True, least=8)
+"""Histories of which half have approvals, and gates after a ring."""

@@ -20,7 +20,7 @@ from tests.laws.histories import (
     EVERY,
     PEOPLE,
     ROLES,
-    STRANGE,
+    SAID,
     Step,
     approved,
     confirmed,
@@ -237,7 +237,7 @@ def test_a_failed_alternative_halts_nothing(history: tuple[Step, ...]) -> None:
             continue
         asked = [each.gate for each in rollouts.pending(rollout) if isinstance(each, commands.Ask)]
         if "signed" in asked:
-            event = STRANGE["an alternative fails"](rollout, rollout.at)
+            event = SAID["an alternative fails"](rollout, rollout.at)
             after = rollouts.following(rollout, event)
             has_people = len(leaves(openings.asked(rollout, rollout.state))) > 2
             assert has_people == isinstance(after.state, states.Pending)
@@ -267,7 +267,7 @@ def test_what_was_approved_while_paused_counts_after() -> None:
         paused = rollouts.following(paused, event)
     back = events.Resumed(paused.at, "8", "it was the weather")
     opened = rollouts.following(paused, back)
-    revoked = STRANGE["a manager revokes"](rollout, rollout.at)
+    revoked = SAID["a manager revokes"](rollout, rollout.at)
     closed = rollouts.following(rollouts.following(paused, revoked), back)
 
     assert any(isinstance(each, commands.Apply) for each in rollouts.pending(opened))
