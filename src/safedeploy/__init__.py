@@ -13,7 +13,11 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.audiences import Audience as Audience
     from safedeploy.audiences import Everyone as Everyone
     from safedeploy.audiences import Group as Group
+    from safedeploy.audiences import Layer as Layer
     from safedeploy.audiences import Percentage as Percentage
+    from safedeploy.audiences import Schedule as Schedule
+    from safedeploy.audiences import Segment as Segment
+    from safedeploy.audiences import Split as Split
     from safedeploy.audiences import bucket as bucket
     from safedeploy.changes import Change as Change
     from safedeploy.changes import ChangeKind as ChangeKind
@@ -74,7 +78,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.verdicts import Verdict as Verdict
 
 _ROOMS = {
-    "audiences": "Attribute Audience Everyone Group Percentage bucket",
+    "audiences": "Attribute Audience Everyone Group Layer Percentage Schedule Segment Split bucket",
     "changes": "Change ChangeKind",
     "clocks": "Clock SystemClock",
     "components": "Component",

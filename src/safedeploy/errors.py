@@ -19,7 +19,16 @@ class SafeDeployError(Exception):
         self.mend = mend
 
     def __str__(self) -> str:
-        return f"{self.field}={self.value!r}: {self.mend}"
+        return f"{self.field}={shown(self.value, 1000)}: {self.mend}"
+
+
+def shown(value: object, longest: int = 80) -> str:
+    """Return a value for people, shortened; the name of its type if it can't be written out."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - huge numbers and what holds itself fail, and hosts' types may
+        text = type(value).__name__
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 class DefinitionError(SafeDeployError, ValueError):

@@ -34,5 +34,6 @@ KINDS: tuple[tuple[type[Any], ...], ...] = (
     (verdicts.Against,),
     (flags.FeatureFlag, flags.Rule),
     (audiences.Everyone, audiences.Percentage, audiences.Group, audiences.Comparison),
-    (audiences.AllOf, audiences.AnyOf, audiences.Not),
+    (audiences.AllOf, audiences.AnyOf, audiences.Not, audiences.Segment, audiences.Schedule),
+    (audiences.Allocation,),
 )

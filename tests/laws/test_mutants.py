@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from safedeploy import rollouts, states
-from safedeploy.audiences import Exposure, Percentage, Predicate
+from safedeploy.audiences import Exposure, Now, Percentage, Predicate
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
 from safedeploy.events import Alerted, Assessed, Event, Withdrawn, Woken
@@ -44,7 +44,7 @@ class Mutant:
     fails_with: type[Exception] = AssertionError
 
 
-def salted_with_itself(self: Percentage, salt: str) -> Predicate:
+def salted_with_itself(self: Percentage, salt: str, now: Now) -> Predicate:
     """Draw every percentage anew."""
     return lambda context: (
         context.unit is not None and hash((context.unit, self.percent)) % 100 < self.percent
