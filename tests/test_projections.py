@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from safedeploy.audiences import Audience, Exposure, Group, Percentage
 from safedeploy.contexts import Context
-from safedeploy.flags import FeatureFlag, Rule
-from safedeploy.projections import released
+from safedeploy.flags import ALONE, FeatureFlag, Rule
+from safedeploy.projections import Released, value
 from safedeploy.tallies import Tally
 from safedeploy.testing import FakeClock
 from tests.laws.histories import START
@@ -54,8 +54,12 @@ def test_whom_the_rollout_has_reached_gets_what_the_new_definition_says(
     """
     stable, new = definitions
     tally, reached = Tally(START, FakeClock().monotonic), Exposure("flag:shop", percent)
-    project = released(stable, new, reached, tally, rollout="r", ring="canary")
+    projection = Released(
+        stable, definition=new, exposure=reached, tally=tally, rollout="r", ring="canary"
+    )
+    project, value_of = projection.served(ALONE), projection.of(value, ALONE)
     for context in contexts:
+        assert value_of(context) == project(context).value
         served, is_reached = project(context), reached.reaches(context)
         before, after = stable.resolve(context), new.resolve(context)
         assert served.value == served.resolution.value
@@ -76,7 +80,14 @@ def test_a_new_default_is_for_those_whom_no_rule_matches(number: int) -> None:
     stable = flag([Rule("one", Group(group)) for group in groups], "two", enabled=True)
     tally = Tally(START, FakeClock().monotonic)
     everyone = Exposure("flag:shop", 100)
-    project = released(stable, stable.serve("three"), everyone, tally, rollout="r", ring="all")
+    project = Released(
+        stable,
+        definition=stable.serve("three"),
+        exposure=everyone,
+        tally=tally,
+        rollout="r",
+        ring="all",
+    ).served(ALONE)
     for group in groups:
         assert (1, None) == (
             project(Context("user-1", groups=[group])).value,

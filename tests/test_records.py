@@ -26,6 +26,7 @@ from safedeploy.audiences import (
     Percentage,
     Schedule,
     Segment,
+    Split,
 )
 from safedeploy.blocks import Block, Part
 from safedeploy.changes import Change, ChangeKind
@@ -595,6 +596,13 @@ AIMED = FeatureFlag.boolean(
     | Schedule(NOON, NOON + timedelta(hours=1), zone="Europe/Berlin")
     | Allocation("shop", 0, 12.5),
 )
+SPLIT = FeatureFlag(
+    "button",
+    {"calm": "grey", "loud": "red"},
+    "calm",
+    rules=(Rule(Split({"calm": 3, "loud": 1}, of="tenant"), Everyone()),),
+    within=Allocation("shop", 12.5, 50),
+).require(AIMED, "on")
 ARM = Counts(exposures=120, units=100, failures=3, fresh=90)
 MEMORY = (LabelTest(), None, (ARM,), MappingProxyType({"a": 1}))
 EVIDENCE = Evidence(
@@ -728,6 +736,7 @@ KEPT: list[Event | Block] = [
         NOON, Change.code("shop", version="3"), Plan(rings=(HASTY, PLAN.rings[1]), health=WATCHED)
     ),
     events.Started(NOON, AIMED.change(), PLAN, definition=AIMED),
+    events.Started(NOON, SPLIT.change(), PLAN, definition=SPLIT),
     events.Assessed(
         NOON, JUDGED, Health(NOON, NOON, REMEMBERED, BUSY, BUSY, since=NOON), timedelta(seconds=10)
     ),

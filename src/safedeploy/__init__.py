@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.errors import RolloutStateError as RolloutStateError
     from safedeploy.errors import SafeDeployError as SafeDeployError
     from safedeploy.flags import FeatureFlag as FeatureFlag
+    from safedeploy.flags import Prerequisite as Prerequisite
     from safedeploy.flags import Reason as Reason
     from safedeploy.flags import Resolution as Resolution
     from safedeploy.flags import Rule as Rule
@@ -86,7 +87,7 @@ _ROOMS = {
     "engine": "Engine",
     "errors": "DefinitionError JournalConflictError JournalInvalidError JournalUnavailableError"
     " ReleaseRefusedError RolloutNotFoundError RolloutStateError SafeDeployError",
-    "flags": "FeatureFlag Reason Resolution Rule",
+    "flags": "FeatureFlag Prerequisite Reason Resolution Rule",
     "forecasts": "Forecast",
     "gates": "Answer Check",
     "health": "HealthModel",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import TypeAlias, TypeGuard, cast
+from typing import Any, Self, TypeAlias, TypeGuard, cast
 
 import attrs
 
@@ -21,11 +21,24 @@ _SEQUENCES = (list, tuple, set, frozenset)
 _FIRST_8_BYTES = struct.Struct(">Q").unpack_from
 _NO_GROUPS: tuple[str, ...] = ()
 _NOBODYS: frozenset[str] = frozenset()
+_new = object.__new__
+_NONE: tuple[str, ...] = ()
+_PLAIN = frozenset({str, int, bool, datetime})
 _NOTHING: Mapping[str, AttributeValue] = MappingProxyType({})
 
 
+class _Draft:
+    """A context that isn't frozen yet.
+
+    Contexts are made for every request, and setting the fields of what is frozen takes twice as
+    long as all the rest.
+    """
+
+    __slots__ = ("__weakref__", "absent", "attributes", "groups", "key", "unit")
+
+
 @attrs.frozen(init=False, repr=False)
-class Context:
+class Context(_Draft):
     """Say for whom a flag is evaluated: a targeting key, attributes, and groups.
 
     Making one never raises. What can't be used is left out and named in `absent`; a resolution
@@ -51,24 +64,32 @@ class Context:
     absent: tuple[str, ...]
     unit: int | None
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         key: str | None = None,
         attributes: Mapping[str, object] | None = None,
         *,
         groups: Iterable[str] = _NO_GROUPS,
-    ) -> None:
-        # Written out by hand: contexts are made for every request, and generated code is slower.
-        absent: list[str] = []
-        put = object.__setattr__
-        usable = _text(key)
-        if usable is None and key is not None:
-            absent.append("targeting key")
-        put(self, "key", usable)
-        put(self, "unit", None if usable is None else mixed(usable))
-        put(self, "attributes", _NOTHING if attributes is None else _kept(attributes, absent))
-        put(self, "groups", _NOBODYS if groups is _NO_GROUPS else _named(groups, absent))
-        put(self, "absent", tuple(absent))
+    ) -> Self:
+        """Make one, first as a draft."""
+        self: Any = _new(_Draft)
+        absent = _NONE
+        if key is not None and (type(key) is not str or not key):
+            key = _text(key)
+            absent = _NONE if key else ("targeting key",)
+        self.key = key
+        self.unit = None if key is None else mixed(key)
+        self.attributes = _NOTHING if attributes is None else _usual(attributes)
+        if self.attributes is None:
+            self.attributes, left_out = _kept(attributes)
+            absent += left_out
+        self.groups = _NOBODYS
+        if groups is not _NO_GROUPS:
+            self.groups, left_out = _named(groups)
+            absent += left_out
+        self.absent = absent
+        self.__class__ = cls
+        return self  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         """Show what the context has, and nothing of whom it is for."""
@@ -81,8 +102,13 @@ def mixed(text: str) -> int:
 
     Frozen: cohorts are drawn from it, so it must never change.
     """
-    (bits,) = _FIRST_8_BYTES(blake2b(text.encode("utf-8", "surrogatepass")).digest())
-    return int(bits)
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        encoded = text.encode("utf-8", "surrogatepass")
+    bits: int
+    (bits,) = _FIRST_8_BYTES(blake2b(encoded).digest())
+    return bits
 
 
 # Whatever a host passes, even an object that raises when it is looked at, nothing raises here.
@@ -95,8 +121,20 @@ def _text(value: object) -> str | None:
         return None
 
 
-def _kept(given: Mapping[str, object], absent: list[str]) -> Mapping[str, AttributeValue]:
+def _usual(given: Any) -> Mapping[str, AttributeValue] | None:
+    """Return the attributes as they are, by far the most frequent case; None in any other."""
+    try:
+        for name, value in given.items():
+            if type(value) not in _PLAIN or type(name) is not str:
+                return None
+        return MappingProxyType({**given})
+    except Exception:  # noqa: BLE001 - as above
+        return None
+
+
+def _kept(given: Any) -> tuple[Mapping[str, AttributeValue], tuple[str, ...]]:
     kept: dict[str, AttributeValue] = {}
+    absent: list[str] = []
     try:
         for name, value in given.items():
             usable = _usable(value)
@@ -106,7 +144,7 @@ def _kept(given: Mapping[str, object], absent: list[str]) -> Mapping[str, Attrib
                 absent.append(f"attribute {name!r}" if isinstance(name, str) else "attribute")
     except Exception:  # noqa: BLE001 - as above
         absent.append("attributes")
-    return MappingProxyType(kept)
+    return MappingProxyType(kept), tuple(absent)
 
 
 def _usable(value: object) -> AttributeValue | None:
@@ -128,13 +166,11 @@ def _is_scalar(value: object) -> TypeGuard[Scalar]:
     )
 
 
-def _named(given: Iterable[str], absent: list[str]) -> frozenset[str]:
+def _named(given: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
     try:
         names = [given] if isinstance(given, str) else list(given)
         kept = frozenset(name for name in names if isinstance(name, str))
         whole = all(isinstance(name, str) for name in names)
     except Exception:  # noqa: BLE001 - as above
         kept, whole = _NOBODYS, False
-    if not whole:
-        absent.append("groups")
-    return kept
+    return kept, _NONE if whole else ("groups",)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from safedeploy import projections
+from safedeploy.audiences import Now, untold
 from safedeploy.contexts import Context
-from safedeploy.flags import FeatureFlag
+from safedeploy.flags import FeatureFlag, Prerequisite, Resolution, Surroundings, noted
+from safedeploy.flags.choosers import constant
 from safedeploy.guards import Served
-from safedeploy.projections import Projection
+from safedeploy.projections import Projection, Settled
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 Project: TypeAlias = Callable[[FeatureFlag[Any]], Projection]
 """Makes the function of a flag from its stable definition."""
@@ -23,27 +26,75 @@ FLAGS = 10_000
 
 
 class Exposures:
-    """Serve flags as their rollouts say."""
+    """Serve flags as their rollouts say.
 
-    def __init__(self) -> None:
+    Attributes:
+        values: functions from a context to a value, by the marks of the definitions that were asked
+            for one. Whoever is in a hurry asks them, and `value` where that goes wrong.
+        served: functions from a context to what it is served, with the reason.
+
+    Args:
+        now: tells the time, for schedules and expiry dates.
+    """
+
+    def __init__(self, now: Now = untold) -> None:
+        self._now = now
         self._projects: dict[str, Project] = {}
         self._settled: dict[str, tuple[datetime, FeatureFlag[Any] | None]] = {}
         self._killing: set[str] = set()
         self._held: set[str] = set()
-        # Replaced, never emptied: whoever compiles from an older state stores into the older one.
-        self._table: dict[str, tuple[FeatureFlag[Any], Projection]] = {}
+        self._known: dict[str, FeatureFlag[Any]] = {}
+        self._sought: set[str] = set()
+        self._expired: set[str] = set()
+        self._anew()
+
+    def value(self, flag: FeatureFlag[T], context: Context) -> T:
+        """Return the value that a context is served. It takes no lock and never raises."""
+        try:
+            choose = self.values.get(flag.mark)
+            if choose is None:
+                values = self.values
+                choose = self._projection(flag).of(projections.value, self._around(flag.key))
+                self._keep(values, flag, choose)
+            return cast("T", choose(context))
+        except Exception as error:  # noqa: BLE001 - in application code, evaluating never raises
+            return projections.failed(flag, error).value
 
     def serve(self, flag: FeatureFlag[T], context: Context) -> Served[T]:
         """Return what a context is served. It takes no lock and never raises."""
         try:
-            table = self._table
-            if flag.key in table:
-                known, projection = table[flag.key]
-                if known is flag:
-                    return projection(context)
-            return self._compile(flag)(context)
-        except Exception as error:  # noqa: BLE001 - in application code, evaluating never raises
+            choose = self.served.get(flag.mark)
+            if choose is None:
+                served = self.served
+                choose = self._projection(flag).served(self._around(flag.key))
+                self._keep(served, flag, choose)
+            return choose(context)
+        except Exception as error:  # noqa: BLE001 - as above
             return projections.failed(flag, error)
+
+    def evaluate(self, flag: FeatureFlag[T], context: Context) -> Resolution[T]:
+        """Return what a context is served, and why. It takes no lock and never raises."""
+        resolution = self.serve(flag, context).resolution
+        try:
+            return noted(resolution, context)
+        except Exception:  # noqa: BLE001 - as above
+            return resolution
+
+    def explained(self, flag: FeatureFlag[Any], context: Context) -> str:
+        """Return for people how a flag decides at present, with the context's attributes."""
+        return self._projection(flag).explained(context, self._around(flag.key))
+
+    def requires(self, definition: FeatureFlag[Any]) -> set[str]:
+        """Return the keys of the flags that a definition requires, however indirectly."""
+        found: set[str] = set()
+        left = list(definition.prerequisites)
+        while left:
+            each = left.pop()
+            if each.key not in found:
+                found.add(each.key)
+                flag = self.settled(each.key) or each.flag or self._known.get(each.key)
+                left += flag.prerequisites if flag is not None else ()
+        return found
 
     def settled(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that the latest completed rollout left, if no kill came after."""
@@ -66,7 +117,7 @@ class Exposures:
             definition = None  # and the kill is told to be later than this, whatever the clocks say
         if key not in self._settled or self._settled[key][0] <= at:
             self._settled[key] = (at, definition)
-        self._table = {}
+        self._anew()
 
     def kill(self, key: str, at: datetime) -> None:
         """Serve a flag's off variant from now on, whatever the journal still brings."""
@@ -81,26 +132,68 @@ class Exposures:
     def withdrawn(self, key: str) -> Generator[None]:
         """Serve the stable definition while a halt waits for the engine's lock."""
         self._held.add(key)
-        self._table = {}
+        self._anew()
         try:
             yield
         finally:
             self._held.discard(key)
-            self._table = {}
+            self._anew()
 
     def release(self, key: str, project: Project) -> None:
         """Serve a flag as its rollout says from now on."""
         self._projects[key] = project
-        self._table = {}
+        self._anew()
 
-    def _compile(self, flag: FeatureFlag[Any]) -> Projection:
-        table = self._table
+    def _anew(self) -> None:
+        # Replaced, never emptied: whoever compiles from an older state stores into the older ones.
+        self.values: dict[object, Callable[[Context], Any]] = {}
+        self.served: dict[object, Callable[[Context], Served[Any]]] = {}
+
+    def _keep(self, table: dict[object, A], flag: FeatureFlag[Any], choose: A) -> None:
         if len(table) >= FLAGS:
-            table = self._table = {}
+            self._anew()
+        table[flag.mark] = choose
+        self._know(flag)
+
+    def _projection(self, flag: FeatureFlag[Any]) -> Projection:
         _, stable = self._settled.get(flag.key, (None, flag))
-        project = self._projects.get(flag.key, projections.settled)
+        project = self._projects.get(flag.key, Settled)
         if flag.key in self._held:
-            project = projections.settled
-        projection = project(stable or flag.disable())
-        table[flag.key] = (flag, projection)
-        return projection
+            project = Settled
+        return project(stable or flag.disable())
+
+    def _around(self, *path: str) -> Surroundings:
+        """Return what the flags on a path of prerequisites can't know by themselves."""
+
+        def variant(prerequisite: Prerequisite) -> Callable[[Context], str | None]:
+            key = prerequisite.key
+            flag = prerequisite.flag or self._known.get(key)
+            if flag is None:
+                self._sought.add(key)
+            if flag is None or key in path:
+                return constant(None)
+            return self._projection(flag).of(projections.name, self._around(*path, key))
+
+        return Surroundings(self._now, variant)
+
+    def _know(self, flag: FeatureFlag[Any]) -> None:
+        """Remember a definition that the code has, for those that are known by key only."""
+        if len(self._known) >= FLAGS:
+            self._known, self._sought, self._expired = {}, set(), set()
+        self._known[flag.key] = flag
+        if flag.key in self._sought:
+            self._sought.discard(flag.key)
+            self._anew()
+        for each in flag.prerequisites:
+            if each.flag is not None and each.key not in self._known:
+                self._know(each.flag)
+        self._warn_of_expiry(flag)
+
+    def _warn_of_expiry(self, flag: FeatureFlag[Any]) -> None:
+        at = self._now() if flag.expires and flag.key not in self._expired else None
+        if at and flag.expires and at.date() > flag.expires:
+            from safedeploy import telemetry
+
+            self._expired.add(flag.key)
+            told = {"expired": flag.expires.isoformat(), "owner": flag.owner}
+            telemetry.warn("a flag should be gone from the code", flag=flag.key, **told)

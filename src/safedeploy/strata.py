@@ -38,7 +38,9 @@ def checked_strata(strata: Mapping[str, Audience]) -> Mapping[str, Audience]:
         for name, audience in strata.items()
     )
     if not are_fine:
-        raise DefinitionError("strata", strata, "give audiences without schedules, by name")
+        raise DefinitionError(
+            "strata", strata, "give audiences, by a name that isn't empty, and no schedules"
+        )
     return frozen(dict(sorted(strata.items())))
 
 

@@ -16,7 +16,7 @@ from safedeploy.commands import Command
 from safedeploy.contexts import Context
 from safedeploy.events import Alerted, Assessed, Event, Withdrawn, Woken
 from safedeploy.exposures import Exposures
-from safedeploy.flags import FeatureFlag, Resolution
+from safedeploy.flags import FeatureFlag, Reason, Resolution
 from safedeploy.guards import Served
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
@@ -59,13 +59,14 @@ def exposed_though_halted(rollout: Rollout) -> Exposure:
 
 def serve_without_a_net(self: Exposures, flag: FeatureFlag[Any], context: Context) -> Served[Any]:
     """Let whatever goes wrong reach the application."""
-    return self._compile(flag)(context)
+    return self._projection(flag).served(self._around(flag.key))(context)
 
 
-def resolution_without_rule(self: FeatureFlag[Any], *args: Any, **_: Any) -> Resolution[Any]:
+def resolution_without_rule(
+    flag: FeatureFlag[Any], variant: str, reason: Reason, **_: Any
+) -> Resolution[Any]:
     """Forget which rule matched."""
-    variant, reason = args
-    return Resolution(self.key, self.variants[variant], variant, reason, self.version)
+    return Resolution(flag.key, flag.variants[variant], variant, reason, flag.version)
 
 
 def leave_on(enough: Verdict) -> Callable[[Rollout, states.Baking, Assessed], Rollout]:
@@ -158,7 +159,7 @@ MUTANTS = [
     Mutant(
         "E6",
         "a resolution doesn't name its rule",
-        "safedeploy.flags.FeatureFlag._resolution",
+        "safedeploy.flags.outcomes.resolution",
         resolution_without_rule,
         test_exposure.test_a_resolution_explains_itself,
     ),

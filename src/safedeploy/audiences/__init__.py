@@ -17,12 +17,14 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.audiences.algebra import untold as untold
     from safedeploy.audiences.attributes import Attribute as Attribute
     from safedeploy.audiences.comparisons import Comparison as Comparison
-    from safedeploy.audiences.comparisons import lacking as lacking
+    from safedeploy.audiences.forms import Asked as Asked
+    from safedeploy.audiences.forms import lacking as lacking
     from safedeploy.audiences.groups import Group as Group
     from safedeploy.audiences.groups import Segment as Segment
     from safedeploy.audiences.layers import Allocation as Allocation
     from safedeploy.audiences.layers import Layer as Layer
     from safedeploy.audiences.schedules import Schedule as Schedule
+    from safedeploy.audiences.shares import MASK as MASK
     from safedeploy.audiences.shares import Exposure as Exposure
     from safedeploy.audiences.shares import Percentage as Percentage
     from safedeploy.audiences.shares import bucket as bucket
@@ -34,11 +36,12 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
 _ROOMS = {
     "algebra": "DEEPEST MOST AllOf AnyOf Audience Everyone Not Now Predicate untold",
     "attributes": "Attribute",
-    "comparisons": "Comparison lacking",
+    "comparisons": "Comparison",
     "groups": "Group Segment",
     "layers": "Allocation Layer",
     "schedules": "Schedule",
-    "shares": "Exposure Percentage bucket checked_percent multiplier threshold",
+    "shares": "MASK Exposure Percentage bucket checked_percent multiplier threshold",
     "splits": "Split",
+    "forms": "Asked lacking",
 }
 __all__ = door(globals(), _ROOMS)  # noqa: PLE0605 # pyright: ignore[reportUnsupportedDunderAll]

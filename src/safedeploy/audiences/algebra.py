@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 import attrs
 
 from safedeploy import validators
+from safedeploy.audiences.forms import Asked
 from safedeploy.contexts import Context
 from safedeploy.errors import DefinitionError
 
@@ -18,9 +19,6 @@ Predicate: TypeAlias = Callable[[Context], bool]
 
 Now: TypeAlias = Callable[[], datetime | None]
 """Tells the time where an audience asks for it; None where nobody knows."""
-
-Asked: TypeAlias = tuple[str, tuple[str, ...]]
-"""The name of an attribute, and the names of the types that it may have."""
 
 DEEPEST = 32
 """How deep audiences may be nested. Chains of `&` or of `|` are flat, however long they are."""

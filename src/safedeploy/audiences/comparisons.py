@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from operator import ge, gt, le, lt
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -12,7 +11,8 @@ from typing import Any, TypeAlias
 import attrs
 
 from safedeploy import validators
-from safedeploy.audiences.algebra import Asked, Audience, Now, Predicate, untold
+from safedeploy.audiences.algebra import Audience, Now, Predicate, untold
+from safedeploy.audiences.forms import Asked, asking, typed
 from safedeploy.contexts import SCALARS, AttributeValue, Context, Scalar
 from safedeploy.errors import DefinitionError, shown
 
@@ -20,9 +20,6 @@ Test: TypeAlias = Callable[[AttributeValue], bool]
 
 MOST_BITS = 1024
 """How large a whole number in a definition may be."""
-
-LONGEST_MOMENT = 40
-"""How many characters a time may have."""
 
 
 def checked_scalar(field: str, value: Scalar) -> None:
@@ -36,23 +33,6 @@ def checked_scalar(field: str, value: Scalar) -> None:
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         # The number itself can't be shown: Python refuses to write it out.
         raise DefinitionError(field, f"{value.bit_length()} bits", f"use {MOST_BITS} bits at most")
-
-
-def typed(value: object, name: str) -> Any:
-    """Return a value as one of a type, which has a name for people; None where it isn't one."""
-    return _TYPES[name](value)
-
-
-def lacking(context: Context, asked: Iterator[Asked] | tuple[Asked, ...]) -> list[str]:
-    """Say which attributes are missing, or of a type that can't match; never what they are."""
-    said: list[str] = []
-    for name, types in asked:
-        found = context.attributes.get(name)
-        if found is None:
-            said.append(f"missing: attribute {name!r}")
-        elif all(typed(found, each) is None for each in types):
-            said.append(f"no {' or '.join(types)}: attribute {name!r}")
-    return said
 
 
 @attrs.frozen(repr=False)
@@ -91,26 +71,18 @@ class Comparison(Audience):
 
     def predicate(self, salt: str, now: Now = untold) -> Predicate:
         """Return a function that compares."""
-        name, kind = self.name, self.operator
-        if kind == "exists":
-            return lambda context: name in context.attributes
+        if self.operator == "exists":
+            return _existing(self.name)
         [value] = self.values if len(self.values) == 1 else [None]
-        if kind in {"equals", "is_in"} and isinstance(value, str):
-            # Most comparisons are of this kind, and a call would cost as much as all the rest.
-            return lambda context: context.attributes.get(name) == value
-        holds = OPERATORS[kind].make(*self.values)
-
-        def is_in(context: Context) -> bool:
-            found = context.attributes.get(name)
-            return found is not None and holds(found)
-
-        return is_in
+        if self.operator in {"equals", "is_in"} and isinstance(value, str):
+            return _equal(self.name, value)
+        return _holding(self.name, OPERATORS[self.operator].make(*self.values))
 
     def asked(self) -> Iterator[Asked]:
         """Go through the attribute, and the types that it may have."""
         types = OPERATORS[self.operator].types(self.values)
         if types:
-            yield self.name, types
+            yield asking(self.name, *types)
 
     def told(self, context: Context, salt: str, now: Now = untold) -> str:
         """Return what the attribute is, and what it is held against."""
@@ -124,47 +96,29 @@ class Comparison(Audience):
         return f"{has}, {'' if is_in else 'not '}{against.strip()}"
 
 
-# Types. To Python a truth value is a number; to a definition it isn't.
-
-
-def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _time(value: object) -> datetime | None:
-    if isinstance(value, str) and len(value) <= LONGEST_MOMENT:
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    return value if isinstance(value, datetime) and value.utcoffset() is not None else None
-
-
-def _version(value: object) -> Any:
-    from safedeploy.audiences.versions import precedence
-
-    return precedence(value) if isinstance(value, str) else None
-
-
-def _of(kind: type) -> Callable[[object], object]:
-    return lambda value: value if isinstance(value, kind) else None
-
-
-_TYPES: dict[str, Callable[[object], Any]] = {
-    "text": _of(str),
-    "truth value": _of(bool),
-    "number": _number,
-    "whole number": lambda value: value if isinstance(_number(value), int) else None,
-    "time": _of(datetime),
-    "list": _of(tuple),
-    "time with a zone": _time,
-    "version": _version,
-}
-
-
 def _types_of(values: tuple[Scalar, ...]) -> tuple[str, ...]:
     kinds = ("text", "truth value", "number", "time")
     return tuple(kind for kind in kinds if any(typed(value, kind) is not None for value in values))
+
+
+# Predicates
+
+
+def _existing(name: str) -> Predicate:
+    return lambda context: name in context.attributes
+
+
+def _equal(name: str, value: str) -> Predicate:
+    # Most comparisons are of this kind, and a call would cost as much as all the rest.
+    return lambda context: context.attributes.get(name) == value
+
+
+def _holding(name: str, holds: Test) -> Predicate:
+    def is_in(context: Context) -> bool:
+        found = context.attributes.get(name)
+        return found is not None and holds(found)
+
+    return is_in
 
 
 # Operators

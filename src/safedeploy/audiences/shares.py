@@ -8,7 +8,8 @@ from typing import TypeAlias
 import attrs
 
 from safedeploy import validators
-from safedeploy.audiences.algebra import Asked, Audience, Now, Predicate, untold
+from safedeploy.audiences.algebra import Audience, Now, Predicate, untold
+from safedeploy.audiences.forms import Asked, asking
 from safedeploy.contexts import Context, mixed
 from safedeploy.errors import DefinitionError
 
@@ -106,16 +107,19 @@ class Percentage(Audience):
     def asked(self) -> Iterator[Asked]:
         """Go through the attribute that it draws by, if it does."""
         if self.of is not None:
-            yield self.of, KEY_TYPES
+            yield asking(self.of, *KEY_TYPES)
 
     def predicate(self, salt: str, now: Now = untold) -> Predicate:
         """Return a function that draws with the salt."""
         if self.percent == 100:
             return lambda _: True
-        times, end, unit_of = multiplier(salt), threshold(self.percent), unit(self.of)
-        if self.of is None:
-            return lambda context: (unit := context.unit) is not None and unit * times & MASK < end
-        return lambda context: (unit := unit_of(context)) is not None and unit * times & MASK < end
+        times, end = multiplier(salt), threshold(self.percent)
+        if self.of is not None:
+            return _drawn(unit(self.of), times, end)
+        # As defaults they take less memory than as what is closed over, and there may be thousands.
+        return lambda context, times=times, end=end: (  # type: ignore[misc]
+            (unit := context.unit) is not None and unit * times & MASK < end
+        )
 
     def told(self, context: Context, salt: str, now: Now = untold) -> str:
         """Return the bucket, and the percentage that it is held against."""
@@ -127,6 +131,10 @@ class Percentage(Audience):
         where, end = drawn * multiplier(salt) & MASK, threshold(self.percent)
         sign = "<" if where < end else ">="
         return f"bucket {where / WHOLE:.4f}{by} {sign} {self.percent / 100:.7g}"
+
+
+def _drawn(unit_of: Unit, times: int, end: int) -> Predicate:
+    return lambda context: (unit := unit_of(context)) is not None and unit * times & MASK < end
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import accumulate
 from typing import Any, TypeVar
@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import attrs
 
 from safedeploy import validators
-from safedeploy.audiences.shares import MASK, WHOLE, multiplier, unit
+from safedeploy.audiences.forms import Asked, asking
+from safedeploy.audiences.shares import KEY_TYPES, MASK, WHOLE, multiplier, unit
 from safedeploy.contexts import Context
 from safedeploy.errors import DefinitionError
 
@@ -85,6 +86,15 @@ class Split:
         # Exactly: not even a rounding error may move anybody where weights are moved.
         sums = list(accumulate(Fraction(weight) for _, weight in self.weights))
         return tuple(int(WHOLE * one / sums[-1]) for one in sums)
+
+    def asked(self) -> Iterator[Asked]:
+        """Go through the attribute that it draws by, if it does."""
+        if self.of is not None:
+            yield asking(self.of, *KEY_TYPES)
+
+    def can_draw(self, context: Context) -> bool:
+        """Tell whether a context can be drawn."""
+        return unit(self.of)(context) is not None
 
     def chooser(self, answers: Sequence[T], salt: str, otherwise: T) -> Callable[[Context], T]:
         """Return a function from a context to the answer of its variant.
