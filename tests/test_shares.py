@@ -177,6 +177,7 @@ def test_a_segment_is_of_the_same_people_everywhere() -> None:
 # Layers
 
 
+@pytest.mark.law("E7")
 @given(st.lists(st.floats(0, 40), min_size=1, max_size=6), st.floats(0, 30))
 def test_shares_of_a_layer_have_nobody_in_common(shares: list[float], holdback: float) -> None:
     """Each person is in one share at most, and those held back are in none."""
@@ -190,6 +191,7 @@ def test_shares_of_a_layer_have_nobody_in_common(shares: list[float], holdback: 
         assert sum(some) + is_held_back <= 1
 
 
+@pytest.mark.law("E7")
 def test_another_share_moves_nobody() -> None:
     """Shares that are added at the end leave the others as they were."""
     before, after = Layer("shop", {"a": 20}), Layer("shop", {"a": 20, "b": 30})

@@ -92,8 +92,8 @@ class Exposures:
             each = left.pop()
             if each.key not in found:
                 found.add(each.key)
-                flag = self.settled(each.key) or each.flag or self._known.get(each.key)
-                left += flag.prerequisites if flag is not None else ()
+                for flag in (self.settled(each.key), each.flag, self._known.get(each.key)):
+                    left += flag.prerequisites if flag is not None else ()
         return found
 
     def settled(self, key: str) -> FeatureFlag[Any] | None:

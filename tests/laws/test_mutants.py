@@ -11,12 +11,12 @@ import pytest
 from hypothesis import Phase, settings
 
 from safedeploy import rollouts, states
-from safedeploy.audiences import Exposure, Now, Percentage, Predicate
+from safedeploy.audiences import Exposure, Now, Percentage, Predicate, multiplier, threshold
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
 from safedeploy.events import Alerted, Assessed, Event, Withdrawn, Woken
 from safedeploy.exposures import Exposures
-from safedeploy.flags import FeatureFlag, Reason, Resolution
+from safedeploy.flags import ALONE, FeatureFlag, Reason, Resolution
 from safedeploy.guards import Served
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
@@ -41,7 +41,7 @@ class Mutant:
     planted: object
     check: Callable[..., Any]
     arguments: tuple[object, ...] = ()
-    fails_with: type[Exception] = AssertionError
+    fails_with: type[BaseException] = AssertionError
 
 
 def salted_with_itself(self: Percentage, salt: str, now: Now) -> Predicate:
@@ -162,6 +162,73 @@ MUTANTS = [
         "safedeploy.flags.outcomes.resolution",
         resolution_without_rule,
         test_exposure.test_a_resolution_explains_itself,
+    ),
+    Mutant(
+        "E1",
+        "an engine doesn't tell schedules the time",
+        "safedeploy.exposures.Exposures._around",
+        lambda self, *path: ALONE,
+        test_exposure.test_the_same_question_has_the_same_answer,
+    ),
+    Mutant(
+        "E6",
+        "what is explained stops before the step that decided",
+        "safedeploy.flags.explaining._rules",
+        lambda flag, context, around: iter(()),
+        test_exposure.test_the_whole_path_can_be_told,
+    ),
+    Mutant(
+        "E7",
+        "flags of one layer draw apart",
+        "safedeploy.audiences.layers.Allocation._draw",
+        property(
+            lambda self: (multiplier(f"{self.start}"), threshold(self.start), threshold(self.end))
+        ),
+        test_exposure.test_flags_of_one_layer_exclude_each_other,
+    ),
+    Mutant(
+        "E7",
+        "a release exposes whom a layer holds back",
+        "safedeploy.flags.choosers._outside",
+        lambda matches: lambda context: False,
+        test_exposure.test_no_release_exposes_who_is_held_back,
+    ),
+    Mutant(
+        "E8",
+        "a prerequisite is taken for met",
+        "safedeploy.flags.choosers._unmet",
+        lambda prerequisite, around: lambda context: False,
+        test_exposure.test_an_unmet_prerequisite_turns_a_flag_off,
+    ),
+    Mutant(
+        "E8",
+        "a prerequisite is asked as the code has it",
+        "safedeploy.exposures.Exposures._around",
+        lambda self, *path: ALONE,
+        test_exposure.test_a_prerequisite_is_asked_as_it_is_served,
+    ),
+    Mutant(
+        "E8",
+        "a flag is released whatever its prerequisites do",
+        "safedeploy.fleets.Fleet._refuse_prerequisites",
+        lambda self, definition: None,
+        test_exposure.test_a_flag_is_not_released_while_its_prerequisite_is,
+        fails_with=pytest.fail.Exception,
+    ),
+    Mutant(
+        "E8",
+        "prerequisites may lead back",
+        "safedeploy.flags.fields.check_prerequisites",
+        lambda flag: None,
+        test_exposure.test_prerequisites_form_no_cycle,
+        fails_with=pytest.fail.Exception,
+    ),
+    Mutant(
+        "J3",
+        "a resolution shows what an attribute was",
+        "safedeploy.flags.resolutions.lacking",
+        lambda context, asked: [f"missing: {context.attributes}"],
+        test_exposure.test_a_resolution_tells_nothing_of_whom_it_is_for,
     ),
     Mutant(
         "A1",
