@@ -122,8 +122,8 @@ MUTANTS = [
     Mutant(
         "E1",
         "buckets come from the hash of this process",
-        "safedeploy.contexts.mixed",
-        lambda text: hash(text) % 2**64,
+        "safedeploy.contexts._FIRST_8_BYTES",
+        lambda digest: (hash(digest) % 2**64,),
         test_exposure.test_every_process_gives_the_same_answers,
     ),
     Mutant(

@@ -60,8 +60,11 @@ def chooser(flag: FeatureFlag[Any], answers: Sequence[A], around: Surroundings) 
     rest = iter(answers)
     if not flag.enabled:
         return constant(next(rest))
-    if flag.is_simple and len(flag.rules) == 1:
-        return _by_one_rule(flag.rules[0].when.predicate(flag.key, around.now), flag, *rest)
+    if flag.is_simple and flag.rules:
+        asked = [rule.when.predicate(flag.key, around.now) for rule in flag.rules]
+        if len(asked) == 1:
+            return _by_one_rule(asked[0], flag, *rest)
+        return _by_rules(tuple(zip(asked, rest, strict=False)), answers[-1])
     rules = [_rule(rule, flag, rest, around) for rule in flag.rules]
     otherwise = _otherwise(flag, rest)
     gates = [(_unmet(each, around), constant(next(rest))) for each in flag.prerequisites]
@@ -100,6 +103,16 @@ def _by_one_rule(matches: Predicate, flag: FeatureFlag[Any], some: A, others: A)
     ) -> A:
         unit = context.unit
         return others if unit is None or unit * times & MASK >= end else some
+
+    return choose
+
+
+def _by_rules(steps: tuple[tuple[Predicate, A], ...], otherwise: A) -> Choose[A]:
+    def choose(context: Context) -> A:
+        for matches, answer in steps:
+            if matches(context):
+                return answer
+        return otherwise
 
     return choose
 

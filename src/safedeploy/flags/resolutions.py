@@ -20,7 +20,7 @@ class Reason(enum.Enum):
     TARGETING_MATCH = "a rule matched"
     SPLIT = "a percentage or a split decided"
     DEFAULT = "no rule matched"
-    DISABLED = "the flag is off: killed, or off for this context"
+    DISABLED = "the flag is off"
     STALE = "the last known good was served"
     ERROR = "something went wrong"
 
