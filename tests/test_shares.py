@@ -145,6 +145,7 @@ def test_a_percentage_may_draw_by_an_attribute() -> None:
         text = Context(None, {"tenant": str(number)})
         assert audience.matches(text) == audience.matches(Context(None, {"tenant": number}))
         assert audience.matches(text) == Percentage(50).matches(Context(str(number)))
+    assert "100 %" == Percentage(100, of="tenant").told(Context(), "")
     for value in (None, True, 1.5, "", 2**70, ("1",)):
         context = Context("user-1", {"tenant": value})
         assert not Percentage(99, of="tenant").matches(context)

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import attrs
 import pytest
-import structlog
 
+from safedeploy import telemetry
 from safedeploy.audiences import (
     Attribute,
     Everyone,
@@ -303,16 +304,16 @@ def test_a_flag_past_its_day_warns_once() -> None:
     """An engine says so when it compiles it after that day, and no core does."""
     clock = FakeClock(datetime(2026, 3, 31, 23, 59, tzinfo=UTC))
     flag = FeatureFlag.boolean("sale", owner="shop", expires=date(2026, 3, 31))
-    with structlog.testing.capture_logs() as logs:
+    with patch.object(telemetry, "warn") as warn:
         Engine(clock=clock).value(flag, USER)
-        assert [] == logs
+        assert not warn.called
         clock.advance(timedelta(minutes=1))
         engine = Engine(clock=clock)
         for each in (flag, flag.serve(True), flag):
             engine.value(each, USER)
             engine.evaluate(each, USER)
-    [said] = logs
-    assert ("sale", "shop", "2026-03-31") == (said["flag"], said["owner"], said["expired"])
+    [call] = warn.call_args_list
+    assert {"flag": "sale", "owner": "shop", "expired": "2026-03-31"} == call.kwargs
 
 
 # Values
@@ -385,6 +386,17 @@ def test_what_cannot_be_is_refused(make: Callable[[], object], field: str) -> No
     assert field == caught.value.field
     assert caught.value.mend
     assert str(caught.value)
+
+
+def test_a_context_that_breaks_again_and_again_gets_off() -> None:
+    """Once a flag is compiled as well as before."""
+    flag = BUTTON.serve("loud", when=Group("staff"))
+    broken = Context("user-1")
+    object.__setattr__(broken, "groups", None)
+    engine = Engine(clock=FakeClock())
+    for _ in range(2):
+        assert "grey" == engine.value(flag, broken)
+        assert Reason.ERROR is engine.evaluate(flag, broken).reason
 
 
 # Memory

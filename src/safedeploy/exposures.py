@@ -167,14 +167,20 @@ class Exposures:
 
         def variant(prerequisite: Prerequisite) -> Callable[[Context], str | None]:
             key = prerequisite.key
-            flag = prerequisite.flag or self._known.get(key)
-            if flag is None:
-                self._sought.add(key)
+            flag = prerequisite.flag or self._found(key)
             if flag is None or key in path:
                 return constant(None)
             return self._projection(flag).of(projections.name, self._around(*path, key))
 
         return Surroundings(self._now, variant)
+
+    def _found(self, key: str) -> FeatureFlag[Any] | None:
+        # Sought first: if it gets known meanwhile, everything is compiled anew.
+        self._sought.add(key)
+        flag = self._known.get(key)
+        if flag is not None:
+            self._sought.discard(key)
+        return flag
 
     def _know(self, flag: FeatureFlag[Any]) -> None:
         """Remember a definition that the code has, for those that are known by key only."""

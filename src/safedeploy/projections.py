@@ -10,7 +10,6 @@ import attrs
 from safedeploy.audiences import MASK, Exposure, Percentage, Split, multiplier, threshold
 from safedeploy.contexts import Context
 from safedeploy.flags import FeatureFlag, Resolution, Surroundings, chooser
-from safedeploy.flags.explaining import explained
 from safedeploy.guards import Served
 from safedeploy.tallies import Tally
 
@@ -72,6 +71,8 @@ class Settled:
 
     def explained(self, context: Context, around: Surroundings) -> str:
         """Return for people how it decides, with the context's attributes."""
+        from safedeploy.flags.explaining import explained
+
         found = explained(self.flag, context, around)
         return f"{found}\n  {self.detail}" if self.detail else found
 
@@ -123,6 +124,8 @@ class Released:
 
     def explained(self, context: Context, around: Surroundings) -> str:
         """Return for people how it decides, with the context's attributes."""
+        from safedeploy.flags.explaining import explained
+
         share = Percentage(self.exposure.percent)
         is_reached = share.matches(context, salt=self.exposure.salt)
         found = explained(self.definition if is_reached else self.stable, context, around)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -83,6 +82,8 @@ class Split:
     @property
     def ends(self) -> tuple[int, ...]:
         """The first 64-bit bucket that each variant leaves to the next ones."""
+        from fractions import Fraction  # which takes longer to import than all of this
+
         # Exactly: not even a rounding error may move anybody where weights are moved.
         sums = list(accumulate(Fraction(weight) for _, weight in self.weights))
         return tuple(int(WHOLE * one / sums[-1]) for one in sums)
