@@ -89,6 +89,10 @@ def test_a_split_is_drawn_by_its_key_or_by_an_attribute() -> None:
     }
     assert 40 == len(got)
     assert {"a", "b"} == {name for _, name in got}
+    assert drawn(split, "other") != drawn(split)
+    keys = [Context(str(context.attributes["tenant"])) for context in PEOPLE]
+    choose = Split(split.weights).chooser(split.names, "it", "nobody")
+    assert drawn(split) == [choose(key) for key in keys]
     for each in (split, Split({"a": 1})):
         assert "nobody" == each.chooser(each.names, "it", "nobody")(Context())
         assert "to draw by" in each.told(Context(), "it")
