@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safedeploy.audiences import Audience, Exposure, Group, Percentage
+from safedeploy.audiences import Audience, Exposure, Group, Percentage, Split
 from safedeploy.contexts import Context
 from safedeploy.flags import ALONE, FeatureFlag, Rule
 from safedeploy.projections import Released, value
@@ -41,8 +41,15 @@ def pairs(draw: st.DrawFn) -> tuple[FeatureFlag[int], FeatureFlag[int]]:
     """Draw a stable definition, and a new one: any other, or one of the same rules."""
     stable = draw(st.builds(flag, RULES, NAMES, ENABLED))
     others = st.builds(flag, RULES, NAMES, ENABLED)
-    toggled = st.just(attrs.evolve(stable, enabled=not stable.enabled))
-    return stable, draw(others | NAMES.map(stable.serve) | toggled)
+    edits = [
+        attrs.evolve(stable, enabled=not stable.enabled),
+        attrs.evolve(stable, within=Group("staff")),
+        attrs.evolve(stable, default=Split({"one": 1, "three": 1})),
+        stable.require(FeatureFlag.boolean("other", when=Group("beta")), "on"),
+        stable.require(FeatureFlag.boolean("other"), "on"),
+    ]
+    one = draw(st.sampled_from([stable, *edits]))
+    return one, draw(others | NAMES.map(stable.serve) | st.sampled_from(edits))
 
 
 @given(pairs(), st.sampled_from([0, 40, 100]), st.lists(CONTEXTS, min_size=5, max_size=20))

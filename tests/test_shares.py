@@ -175,6 +175,7 @@ def test_a_segment_is_of_the_same_people_everywhere() -> None:
     one = [segment.matches(context, salt="one") for context in PEOPLE]
     assert one == [segment.matches(context, salt="other") for context in PEOPLE]
     assert one != [(Percentage(30)).matches(context, salt="one") for context in PEOPLE]
+    assert one != [Segment("late", segment.audience).matches(context) for context in PEOPLE]
     assert segment.is_split()
     assert segment.told(Context(groups=["staff"]), "") == "in segment 'early' (in group 'staff')"
 

@@ -146,7 +146,9 @@ def test_a_cycle_that_only_an_engine_sees_is_unmet() -> None:
     )
     engine = Engine(clock=FakeClock())
     for _ in range(2):
-        assert [False, False] == [engine.value(flag, USER) for flag in (one, other)]
+        for flag in (one, other):
+            found = engine.evaluate(flag, USER)
+            assert (False, Reason.DISABLED) == (engine.value(flag, USER), found.reason)
 
 
 def test_another_process_serves_a_released_prerequisite_alike() -> None:
@@ -332,8 +334,8 @@ def test_a_value_that_is_changed_later_changes_no_version() -> None:
     """The version is that of what was defined, and evaluating never raises."""
     listed: list[Any] = [1]
     flag = FeatureFlag("listed", {"x": listed}, "x")
-    version = flag.version
     listed.append(object())
+    version = FeatureFlag("listed", {"x": [1]}, "x").version
     assert version == flag.version == Engine().evaluate(flag, USER).version
 
 
