@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks._measure import Contender, Row, arguments, measure, minimal, report
+from benchmarks._measure import BUSY, Contender, Row, arguments, measure, minimal, report
 from safedeploy import (
     Attribute,
     Context,
@@ -296,7 +296,7 @@ def main() -> None:
         ],
     }
     contenders = (*CONTENDERS, *(peers(names) if options.peers else ()))
-    yardstick, rows = measure(YARDSTICK, contenders, names, options.rounds)
+    yardstick, rows = measure(YARDSTICK, contenders, names, options.rounds, timer=BUSY)
     rows += relative(rows)
     rows.append(threaded(names, min(options.rounds, 50)))
     beta = Attribute("plan").equals("beta") | Percentage(20)

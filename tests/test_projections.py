@@ -48,8 +48,9 @@ def pairs(draw: st.DrawFn) -> tuple[FeatureFlag[int], FeatureFlag[int]]:
         stable.require(FeatureFlag.boolean("other", when=Group("beta")), "on"),
         stable.require(FeatureFlag.boolean("other"), "on"),
     ]
-    one = draw(st.sampled_from([stable, *edits]))
-    return one, draw(others | NAMES.map(stable.serve) | st.sampled_from(edits))
+    if draw(st.booleans()):
+        return stable, draw(st.sampled_from(edits))
+    return draw(st.sampled_from([stable, *edits])), draw(others | NAMES.map(stable.serve))
 
 
 @given(pairs(), st.sampled_from([0, 40, 100]), st.lists(CONTEXTS, min_size=5, max_size=20))

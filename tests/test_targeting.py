@@ -31,6 +31,7 @@ from safedeploy.events import Started
 from safedeploy.exposures import FLAGS, Exposures
 from safedeploy.flags import FeatureFlag, Prerequisite, Reason, Rule
 from safedeploy.flags.fields import MOST_PREREQUISITES
+from safedeploy.plans import Ring
 from safedeploy.records import Codec
 from safedeploy.testing import FakeClock
 from tests.laws.histories import START
@@ -46,6 +47,25 @@ USER = Context("user-1")
 class Colour(enum.Enum):
     RED = 1
     BLUE = 2
+
+
+# Percentages
+
+
+@pytest.mark.parametrize("percent", [0, 0.05, 20, 50, 100])
+def test_a_percentage_decides_as_its_audience_does(percent: float) -> None:
+    """On a flag and in an engine, by value and with the reason, and under a release to half."""
+    flag = FeatureFlag.boolean("it", when=Percentage(percent))
+    engine, busy = Engine(clock=FakeClock()), Engine(clock=FakeClock())
+    half = attrs.evolve(quick(), rings=(Ring("half", percent=50),))
+    busy.release(flag.serve("on"), half)
+    busy.tick()
+    for person in (*PEOPLE, Context()):
+        expected = Percentage(percent).matches(person, salt="it")
+        assert expected is flag.resolve(person).value is engine.value(flag, person)
+        assert expected is engine.evaluate(flag, person).value
+        released = expected or Percentage(50).matches(person, salt="flag:it")
+        assert released is busy.value(flag, person) is busy.evaluate(flag, person).value
 
 
 # Splits
