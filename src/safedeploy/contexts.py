@@ -23,7 +23,7 @@ _NO_GROUPS: tuple[str, ...] = ()
 _NOBODYS: frozenset[str] = frozenset()
 _new = object.__new__
 _NONE: tuple[str, ...] = ()
-_PLAIN = frozenset({str, int, bool, datetime})
+_PLAIN = frozenset({str, int, bool})
 _NOTHING: Mapping[str, AttributeValue] = MappingProxyType({})
 
 
