@@ -12,7 +12,6 @@ import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -23,18 +22,21 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks._measure import BUSY, Contender, Row, arguments, measure, minimal, report
+from benchmarks._peers import contenders as peers
 from safedeploy import (
     Attribute,
     Context,
     Engine,
     ErrorRate,
     FeatureFlag,
+    Group,
     HealthModel,
     Latency,
     Layer,
     Percentage,
     Plan,
     Ring,
+    Sampling,
     Signal,
     Split,
     Usage,
@@ -92,6 +94,8 @@ CONTENDERS = (
         "idle.value(flag, Context(user, {'plan': 'beta', 'age': 41}))",
         bar=9.5,
     ),
+    timed("engine.value, 20 %, 1 % of evaluations observed", "sampling.value(flag, context)"),
+    timed("engine.value, 20 %, an override of another audience", "overridden.value(flag, context)"),
     timed("engine.guard, 20 %, success", "\n with idle.guard(flag, context) as got: got.value"),
     timed(
         "engine.guard, 20 %, success recorded, release in flight",
@@ -211,6 +215,15 @@ def in_flight(definition: FeatureFlag[bool], *signals: Signal) -> Engine:
     return engine
 
 
+def overridden(definition: FeatureFlag[bool]) -> Engine:
+    """Return an engine in which an operator has overridden a flag, for others than are asked."""
+    clock = FakeClock()
+    engine, until = Engine(clock=clock), clock.now() + timedelta(days=1)
+    how = {"by": "person-7", "reason": "to debug"}
+    engine.override(definition, "on", audience=Group("staff"), until=until, **how)
+    return engine
+
+
 def memory(requests: int, units: int, rate: float) -> Row:
     """Return how many KiB a tally takes at most, latencies and all; its bar is 64."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -251,26 +264,6 @@ def sizes(thing: Any, seen: set[int]) -> Iterator[int]:
         yield from sizes(part, seen)
 
 
-def peers(names: dict[str, Any]) -> tuple[Contender, ...]:
-    """Return a contender for each peer that is installed, deciding by the yardstick's function."""
-    if find_spec("openfeature") is None:
-        return ()
-    from openfeature import api
-    from openfeature.evaluation_context import EvaluationContext
-    from openfeature.flag_evaluation import FlagResolutionDetails
-    from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
-
-    def decide(_: Any, asked: EvaluationContext) -> FlagResolutionDetails[bool]:
-        return FlagResolutionDetails(minimal(KEY, asked.targeting_key or ""))
-
-    flags = {KEY: InMemoryFlag("off", {"on": True, "off": False}, context_evaluator=decide)}
-    api.set_provider(InMemoryProvider(flags))
-    names["client"] = api.get_client()
-    names["theirs"] = {f"user-{number}": EvaluationContext(f"user-{number}") for number in people()}
-    ask = f"client.get_boolean_value({KEY!r}, False, theirs[user])"
-    return (timed("peer: openfeature-sdk, in-memory provider", ask),)
-
-
 def people() -> range:
     return range(USERS)
 
@@ -283,6 +276,8 @@ def main() -> None:
         **definitions(),
         "many": loaded(LOADED),
         "idle": Engine(clock=FakeClock()),
+        "sampling": Engine(evaluations=Sampling(str)),
+        "overridden": overridden(flag()),
         "busy": in_flight(flag()),
         "failing": in_flight(flag()),
         "timing": in_flight(flag(), Latency(), ErrorRate()),
@@ -295,7 +290,10 @@ def main() -> None:
             for number in people()
         ],
     }
-    contenders = (*CONTENDERS, *(peers(names) if options.peers else ()))
+    contenders = list(CONTENDERS)
+    if options.peers:
+        # A hundred, for they are slow: a loop that is long is interrupted by other processes.
+        contenders += peers(names, [user for user, *_ in names["people"][:100]])
     yardstick, rows = measure(YARDSTICK, contenders, names, options.rounds, timer=BUSY)
     rows += relative(rows)
     rows.append(threaded(names, min(options.rounds, 50)))

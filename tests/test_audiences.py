@@ -146,17 +146,6 @@ def test_buckets_are_uniform(shape: Callable[[], Iterator[str]]) -> None:
     assert abs(strays(cells, 60)) < 4
 
 
-@pytest.mark.law("E3")
-@pytest.mark.long
-@pytest.mark.parametrize("salt", ["", "new-checkout", "flag:new-checkout"])
-@every_shape
-def test_a_million_buckets_are_uniform(shape: Callable[[], Iterator[str]], salt: str) -> None:
-    """Of a million keys of any shape every 1/10,000 of the buckets gets its share."""
-    cells = spread(islice(shape(), 1_000_000), salt, 10_000)
-
-    assert abs(strays(cells, 100)) < 4
-
-
 SALTS = ["", "a", "b", "new-checkout", "new-checkout2", "flag:new-checkout"]
 
 
@@ -167,19 +156,6 @@ def test_salts_are_pairwise_independent(one: str, other: str) -> None:
     cells = crossed(islice(emails(), 20_000), one, other, 20)
 
     assert abs(strays(cells, 50)) < 4
-
-
-@pytest.mark.law("E3")
-@pytest.mark.long
-@pytest.mark.parametrize(("one", "other"), list(combinations(SALTS, 2)))
-@every_shape
-def test_salts_are_independent_of_many_keys(
-    shape: Callable[[], Iterator[str]], one: str, other: str
-) -> None:
-    """Of 100,000 keys of any shape every pair of fiftieths gets its share."""
-    cells = crossed(islice(shape(), 100_000), one, other, 50)
-
-    assert abs(strays(cells, 40)) < 4
 
 
 @pytest.mark.law("E2")

@@ -5,13 +5,14 @@ import copy
 import pytest
 
 from safedeploy import errors
-from safedeploy.errors import SafeDeployError
+from safedeploy.errors import DefinitionError, SafeDeployError
 
 EVERY_ERROR = [
     errors.DefinitionError,
     errors.JournalConflictError,
     errors.JournalInvalidError,
     errors.JournalUnavailableError,
+    errors.OverrideRefusedError,
     errors.ReleaseRefusedError,
     errors.RolloutStateError,
     errors.RolloutNotFoundError,
@@ -67,3 +68,13 @@ def test_an_error_travels(kind: type[SafeDeployError]) -> None:
 def test_a_text_that_is_wrong_is_quoted() -> None:
     """The value is shown as it would be written in code, so that 5 and "5" differ."""
     assert "percent='5': mend it" == str(SafeDeployError("percent", "5", "mend it"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(10**5000, "<int>"), ("a" * 600, "'" + "a" * 499 + "…"), ("a", "'a'")],
+    ids=["huge", "long", "plain"],
+)
+def test_an_error_can_be_shown_whatever_the_value(value: object, expected: str) -> None:
+    """Neither a number of thousands of digits nor a text that fills the log gets in the way."""
+    assert f"field={expected}: mend it" == str(DefinitionError("field", value, "mend it"))

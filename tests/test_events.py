@@ -7,10 +7,12 @@ import attrs
 import pytest
 
 from safedeploy import events
+from safedeploy.audiences import Group
 from safedeploy.changes import Change
 from safedeploy.events import Assessed, Event
 from safedeploy.gates import Answer
 from safedeploy.health import HealthModel
+from safedeploy.overrides import Override
 from safedeploy.plans import Plan, Ring
 from safedeploy.signals import Health, Usage
 from safedeploy.verdicts import Counts, Evidence, Finding, Scope, Verdict
@@ -23,6 +25,10 @@ HEALTH = Health(NOON, NOON, ())
 FOUND = (Finding("usage", Verdict.NO_DATA, "9 more exposures are needed"),)
 EVIDENCE = Evidence(
     Scope("service:shop@2", 1, "canary", 1), NOON, NOON, "made up", Counts(), Counts(), FOUND
+)
+
+OVERRIDE = Override(
+    "new-checkout#1", "new-checkout", "on", True, "1", Group("staff"), LATER, "7", "to debug"
 )
 
 EVERY_EVENT: list[tuple[Event, str]] = [
@@ -38,6 +44,8 @@ EVERY_EVENT: list[tuple[Event, str]] = [
     (events.RecoveryStarted(NOON, "policy"), "policy"),
     (events.Withdrawn(NOON), "withdrawn"),
     (events.Killed(NOON, "new-checkout", "7", "it burns"), "it burns"),
+    (events.Overridden(NOON, OVERRIDE), "to debug"),
+    (events.Lifted(NOON, "new-checkout", "new-checkout#1", "7", "seen"), "seen"),
     (events.Unknown(NOON, "Replaced", "{}"), "Replaced, which can't be read here"),
 ]
 

@@ -155,8 +155,9 @@ def test_every_answer_is_known_beforehand() -> None:
 
 
 def test_reasons_are_named_as_openfeature_names_them() -> None:
-    """Names are OpenFeature's, and each has words for people of its own."""
+    """Names are OpenFeature's, with OVERRIDE, and each has words for people of its own."""
     names = {"STATIC", "TARGETING_MATCH", "SPLIT", "DEFAULT", "DISABLED", "STALE", "ERROR"}
+    names.add("OVERRIDE")
 
     assert names == set(Reason.__members__)
     assert len(names) == len({reason.value for reason in Reason})

@@ -39,6 +39,7 @@ from safedeploy.flags import FeatureFlag, Rule
 from safedeploy.gates import Answer, Check
 from safedeploy.health import HealthModel
 from safedeploy.kinds import KINDS as KINDS_OF_THE_LIBRARY
+from safedeploy.overrides import Override
 from safedeploy.plans import Plan, Ring
 from safedeploy.records import Codec
 from safedeploy.rollbacks import RollbackPolicy
@@ -326,6 +327,19 @@ evidence = st.builds(
     st.lists(findings, max_size=3).map(tuple),
     st.sampled_from(Against),
 )
+overrides = st.builds(
+    Override,
+    texts,
+    names,
+    texts,
+    values,
+    texts,
+    whom,
+    moments,
+    names,
+    names,
+    texts,
+)
 EVERY_EVENT: Mapping[type, st.SearchStrategy[Event]] = MappingProxyType(
     {
         events.Started: st.builds(
@@ -341,6 +355,8 @@ EVERY_EVENT: Mapping[type, st.SearchStrategy[Event]] = MappingProxyType(
         events.RecoveryStarted: st.builds(events.RecoveryStarted, moments, texts),
         events.Withdrawn: st.builds(events.Withdrawn, moments),
         events.Killed: st.builds(events.Killed, moments, texts, texts, texts),
+        events.Overridden: st.builds(events.Overridden, moments, overrides),
+        events.Lifted: st.builds(events.Lifted, moments, texts, texts, texts, texts),
         Unknown: st.builds(
             lambda kind: Unknown(NOON, kind, later(kind)), texts.map(lambda text: f"?{text}")
         ),
@@ -714,6 +730,18 @@ PART = Part(
     stood={89: 4},
     open=frozenset({7}),
 )
+OVERRIDE = Override(
+    "new-checkout#2",
+    "new-checkout",
+    "on",
+    True,
+    "0357baa59a02",
+    Group("staff"),
+    NOON + timedelta(days=1),
+    "7",
+    "to debug",
+    "flag:new-checkout@0357baa59a02/22171a99f3a0/1",
+)
 # One of everything, in the order of the lines of tests/data/records.jsonl. Journals hold such lines
 # for years, so a line is never changed, only added: for a new kind, or for an old value that is
 # written with one more field now.
@@ -740,6 +768,8 @@ KEPT: list[Event | Block] = [
     events.Assessed(
         NOON, JUDGED, Health(NOON, NOON, REMEMBERED, BUSY, BUSY, since=NOON), timedelta(seconds=10)
     ),
+    events.Overridden(NOON, OVERRIDE),
+    events.Lifted(NOON, "new-checkout", "new-checkout#2", "7", "seen"),
     Unknown(
         NOON,
         "Promoted",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.errors import JournalConflictError as JournalConflictError
     from safedeploy.errors import JournalInvalidError as JournalInvalidError
     from safedeploy.errors import JournalUnavailableError as JournalUnavailableError
+    from safedeploy.errors import OverrideRefusedError as OverrideRefusedError
     from safedeploy.errors import ReleaseRefusedError as ReleaseRefusedError
     from safedeploy.errors import RolloutNotFoundError as RolloutNotFoundError
     from safedeploy.errors import RolloutStateError as RolloutStateError
@@ -47,6 +48,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.journals import MemoryJournal as MemoryJournal
     from safedeploy.journals import SqliteJournal as SqliteJournal
     from safedeploy.metrics import MetricSource as MetricSource
+    from safedeploy.overrides import Override as Override
     from safedeploy.plans import Plan as Plan
     from safedeploy.plans import Ring as Ring
     from safedeploy.rollbacks import RollBack as RollBack
@@ -55,6 +57,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.rollouts import fold as fold
     from safedeploy.rollouts import pending as pending
     from safedeploy.rollouts import transition as transition
+    from safedeploy.sampling import Sampling as Sampling
     from safedeploy.signals import Burn as Burn
     from safedeploy.signals import ErrorRate as ErrorRate
     from safedeploy.signals import Latency as Latency
@@ -86,16 +89,19 @@ _ROOMS = {
     "contexts": "Context",
     "engine": "Engine",
     "errors": "DefinitionError JournalConflictError JournalInvalidError JournalUnavailableError"
-    " ReleaseRefusedError RolloutNotFoundError RolloutStateError SafeDeployError",
+    " OverrideRefusedError ReleaseRefusedError RolloutNotFoundError RolloutStateError"
+    " SafeDeployError",
     "flags": "FeatureFlag Prerequisite Reason Resolution Rule",
     "forecasts": "Forecast",
     "gates": "Answer Check",
     "health": "HealthModel",
     "journals": "Journal MemoryJournal SqliteJournal",
     "metrics": "MetricSource",
+    "overrides": "Override",
     "plans": "Plan Ring",
     "rollbacks": "RollBack RollbackPolicy",
     "rollouts": "exposure fold pending transition",
+    "sampling": "Sampling",
     "signals": "Burn ErrorRate Latency Objective Rate Signal Threshold Throughput Usage"
     " UserReports",
     "states": "Baking Completed Halted Paused Pending Recovering RolledBack Rollout",

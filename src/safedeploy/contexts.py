@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timezone
 from hashlib import blake2b
-from types import MappingProxyType
-from typing import Any, Self, TypeAlias, TypeGuard, cast
+from itertools import islice
+from types import MappingProxyType, NoneType
+from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import attrs
+
+T = TypeVar("T")
+
+MOST = 10_000
+"""How many attributes, groups, or items of an attribute a context can have."""
 
 Scalar: TypeAlias = str | bool | int | float | datetime
 AttributeValue: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -115,18 +121,24 @@ def mixed(text: str) -> int:
     return bits
 
 
-# Whatever a host passes, even an object that raises when it is looked at, nothing raises here.
+# Whatever a host passes, even an object that raises when it is looked at, or never ends, nothing
+# raises or goes on here; and nothing that is kept can raise later, because it is of a plain type.
 
 
 def _text(value: object) -> str | None:
+    if type(value) is str:
+        return value or None
     try:
-        return value if isinstance(value, str) and value else None
+        plain = _plain(value)
+        return plain if isinstance(plain, str) and plain else None
     except Exception:  # noqa: BLE001 - as above
         return None
 
 
 def _usual(given: Any) -> Mapping[str, AttributeValue] | None:
     """Return the attributes as they are, by far the most frequent case; None in any other."""
+    if type(given) is not dict:
+        return None
     try:
         for name, value in given.items():
             if type(value) not in _PLAIN or type(name) is not str:
@@ -140,41 +152,65 @@ def _kept(given: Any) -> tuple[Mapping[str, AttributeValue], tuple[str, ...]]:
     kept: dict[str, AttributeValue] = {}
     absent: list[str] = []
     try:
-        for name, value in given.items():
+        kind: type = type(given)
+        for name, value in given.items() if kind is dict else _first(given.items(), absent):
             usable = _usable(value)
-            if isinstance(name, str) and usable is not None:
+            if type(name) is str and usable is not None:
                 kept[name] = usable
             else:
-                absent.append(f"attribute {name!r}" if isinstance(name, str) else "attribute")
+                absent.append(f"attribute {name!r}" if type(name) is str else "attribute")
     except Exception:  # noqa: BLE001 - as above
         absent.append("attributes")
     return MappingProxyType(kept), tuple(absent)
 
 
+def _first(items: Iterable[T], absent: list[str]) -> Iterator[T]:
+    """Go through so many items, and note that there are more."""
+    for number, item in enumerate(items):
+        if number == MOST:
+            absent.append("attributes")
+            return
+        yield item
+
+
 def _usable(value: object) -> AttributeValue | None:
     try:
-        if _is_scalar(value):
-            return value
+        if (scalar := _plain(value)) is not None:
+            return scalar
         if not isinstance(value, _SEQUENCES):
             return None
-        given = list(cast("Iterable[object]", value))
-        kept = [item for item in given if _is_scalar(item)]
+        given = list(islice(cast("Iterable[object]", value), MOST + 1))
+        kept = [scalar for item in given if (scalar := _plain(item)) is not None]
     except Exception:  # noqa: BLE001 - as above
         return None
-    return tuple(kept) if len(kept) == len(given) else None
+    return tuple(kept) if len(kept) == len(given) <= MOST else None
 
 
-def _is_scalar(value: object) -> TypeGuard[Scalar]:
-    return isinstance(value, SCALARS) and not (
-        isinstance(value, float) and not math.isfinite(value)
-    )
+def _plain(value: object) -> Scalar | None:
+    """Return a scalar as a value of the plain type; None where it is no usable one."""
+    kind = type(value)
+    if isinstance(value, str):
+        return value if kind is str else str.__str__(value)
+    if isinstance(value, int):
+        return value if kind is int or kind is bool else int.__int__(value)
+    if isinstance(value, float):
+        number = float.__float__(value)
+        return number if math.isfinite(number) else None
+    return _moment(value) if isinstance(value, datetime) else None
+
+
+def _moment(value: datetime) -> datetime:
+    if type(value.tzinfo) not in (NoneType, timezone):
+        # A zone is the host's code, too: what it says now is taken for good.
+        value = datetime.astimezone(value, UTC)
+    return value if type(value) is datetime else datetime.combine(value.date(), value.timetz())
 
 
 def _named(given: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
     try:
-        names = [given] if isinstance(given, str) else list(given)
-        kept = frozenset(name for name in names if isinstance(name, str))
-        whole = all(isinstance(name, str) for name in names)
+        names = [given] if isinstance(given, str) else list(islice(given, MOST + 1))
+        texts = [text for name in names if isinstance(text := _plain(name), str)]
+        kept, whole = frozenset(texts[:MOST]), len(texts) == len(names) <= MOST
     except Exception:  # noqa: BLE001 - as above
         kept, whole = _NOBODYS, False
     return kept, _NONE if whole else ("groups",)

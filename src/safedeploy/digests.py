@@ -28,7 +28,14 @@ def digest(value: object) -> str:
     Raises:
         DefinitionError: something inside has no canonical form.
     """
-    text = json.dumps(_canonical(value), separators=(",", ":"))
+    try:
+        text = json.dumps(_canonical(value), separators=(",", ":"))
+    except DefinitionError:
+        raise
+    except (ValueError, OverflowError, RecursionError) as error:
+        what = f"{type(value).__qualname__}: {type(error).__name__}"
+        mend = "use numbers of fewer digits, times of the years 1 to 9999, and less nesting"
+        raise DefinitionError("value", what, mend) from None
     return hashlib.sha256(text.encode()).hexdigest()
 
 

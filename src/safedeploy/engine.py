@@ -16,6 +16,7 @@ from safedeploy.contexts import Context
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag, Resolution, noted
 from safedeploy.guards import Guard, met
+from safedeploy.people import People
 from safedeploy.tickers import Ticker
 
 if TYPE_CHECKING:  # what only a release needs is imported by the first one: see `_fleet`
@@ -23,16 +24,14 @@ if TYPE_CHECKING:  # what only a release needs is imported by the first one: see
     from safedeploy.journals import Journal
     from safedeploy.metrics import MetricSource
     from safedeploy.plans import Plan
+    from safedeploy.sampling import Sampler, Sampling
     from safedeploy.states import Rollout
     from safedeploy.telemetry import Observer
 
 T = TypeVar("T")
 
-LONG = timedelta(hours=1)
-"""A plan that bakes longer than this should be kept in a journal that outlives the process."""
 
-
-class Engine:
+class Engine(People):
     """Evaluate flags, release changes to them ring by ring, watch, halt and recover.
 
     Evaluating takes no lock, does no I/O and never raises. Nobody is exposed before the first tick:
@@ -45,6 +44,7 @@ class Engine:
         source: what measures health; this process's guarded blocks, unless given.
         observers: called with every event that this engine records, and the rollout after it. See
             `telemetry`.
+        evaluations: shows some of the evaluations to an observer; none, unless given.
 
     Raises:
         JournalUnavailableError: the journal can't be opened.
@@ -58,12 +58,13 @@ class Engine:
         journal: Journal | str | PathLike[str] | None = None,
         source: MetricSource | None = None,
         observers: Sequence[Observer] = (),
+        evaluations: Sampling | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
         self._journal = _opened(journal)
         self._source = source
         self._observers = observers
-        self._exposures = Exposures(self._clock.now)
+        self._exposures = Exposures(self._clock.now, _sampler(evaluations, self._clock))
         self._launching = threading.Lock()
         self._launched: Fleet | None = None
         self._warned = False
@@ -143,7 +144,9 @@ class Engine:
         """
         rollout = self._fleet().release(definition, plan, attempt=attempt, author=author)
         if self._journal is None and not self._warned and rollout.in_flight:
-            self._warned = _warned_of_forgetting(rollout)
+            from safedeploy import telemetry
+
+            self._warned = telemetry.warn_of_forgetting(rollout)
         return rollout
 
     def rollout(self, rollout: Rollout | str) -> Rollout:
@@ -157,53 +160,6 @@ class Engine:
     def rollouts(self) -> tuple[Rollout, ...]:
         """Return all rollouts as they are now, oldest first."""
         return self._launched.rollouts() if self._launched else ()
-
-    # People
-
-    def alert(self, rollout: Rollout | str, *, by_user: bool, reason: str) -> Rollout:
-        """Raise an alert. Once this returns, a user's has halted the rollout here.
-
-        Args:
-            rollout: which.
-            by_user: True halts at once. False, an alert about health, stops the clock until a
-                person closes it with `resume` or `abort`; unclosed at its deadline, it halts.
-            reason: what is wrong, for people; it goes into the journal, so nothing personal.
-
-        Raises:
-            RolloutStateError: the rollout has completed; `kill` the flag, or release the mend.
-        """
-        return self._fleet().alert(rollout, by_user=by_user, reason=reason)
-
-    def resume(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
-        """Close an alert with the decision to go on; the ring's bake begins again.
-
-        Raises:
-            RolloutStateError: the rollout isn't paused.
-        """
-        return self._fleet().resume(rollout, by=by, reason=reason)
-
-    def abort(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
-        """Halt a rollout. Once this returns, nobody is exposed here any more.
-
-        Raises:
-            RolloutStateError: the rollout has completed.
-        """
-        return self._fleet().abort(rollout, by=by, reason=reason)
-
-    def recover(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
-        """Begin the recovery of a halted rollout whose policy asks a person.
-
-        Raises:
-            RolloutStateError: the rollout hasn't halted.
-        """
-        return self._fleet().recover(rollout, by=by, reason=reason)
-
-    def kill(self, flag: FeatureFlag[Any], *, by: str, reason: str) -> None:
-        """Serve the flag's off variant to everybody, at once, and halt what is changing it.
-
-        A killed flag stays off until a release of it completes.
-        """
-        self._fleet().kill(flag, by=by, reason=reason)
 
     # Driving
 
@@ -271,13 +227,9 @@ def _opened(journal: Journal | str | PathLike[str] | None) -> Journal | None:
     return journal
 
 
-def _warned_of_forgetting(rollout: Rollout) -> bool:
-    """Tell whether a plan outlasts the memory of a process, and say so."""
-    bake = sum((ring.bake for ring in rollout.plan.rings), timedelta(0))
-    if bake <= LONG:
-        return False
-    from safedeploy import telemetry
+def _sampler(sampling: Sampling | None, clock: Clock) -> Sampler | None:
+    if sampling is None:
+        return None
+    from safedeploy.sampling import Sampler
 
-    mend = 'Engine(journal="rollouts.db") remembers it'
-    telemetry.warn("a restart forgets this rollout", rollout=rollout.id, bake=str(bake), mend=mend)
-    return True
+    return Sampler(sampling, clock.monotonic)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LONGEST = 500
+"""How many letters of a value an error shows."""
+
 
 class SafeDeployError(Exception):
     """Catch every error of this library.
@@ -19,16 +22,16 @@ class SafeDeployError(Exception):
         self.mend = mend
 
     def __str__(self) -> str:
-        return f"{self.field}={shown(self.value, 1000)}: {self.mend}"
+        return f"{self.field}={shown(self.value)}: {self.mend}"
 
 
-def shown(value: object, longest: int = 80) -> str:
-    """Return a value for people, shortened; the name of its type if it can't be written out."""
+def shown(value: object, longest: int = LONGEST) -> str:
+    """Return what a value looks like, in not too many letters. It never raises."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - huge numbers and what holds itself fail, and hosts' types may
-        text = type(value).__name__
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    except Exception:  # noqa: BLE001 - an int of many digits has none, nor has what is broken
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 class DefinitionError(SafeDeployError, ValueError):
@@ -37,6 +40,10 @@ class DefinitionError(SafeDeployError, ValueError):
 
 class ReleaseRefusedError(SafeDeployError):
     """A release can't start; nothing was recorded and nobody is exposed."""
+
+
+class OverrideRefusedError(SafeDeployError):
+    """An override can't be given, or taken back; nothing was recorded."""
 
 
 class RolloutNotFoundError(SafeDeployError, LookupError):

@@ -10,6 +10,7 @@ import attrs
 from safedeploy.changes import Change
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer
+from safedeploy.overrides import Override
 from safedeploy.plans import Plan
 from safedeploy.signals import Health
 from safedeploy.verdicts import Evidence
@@ -159,6 +160,30 @@ class Killed:
 
 
 @attrs.frozen
+class Overridden:
+    """An operator gave an override. It is in the flag's own stream, with the kills."""
+
+    at: datetime
+    override: Override
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return self.override.reason
+
+
+@attrs.frozen
+class Lifted:
+    """An operator took an override back, by its id."""
+
+    at: datetime
+    flag: str
+    override: str
+    by: str
+    reason: str
+
+
+@attrs.frozen
 class Unknown:
     """Something happened that can't be read here.
 
@@ -193,5 +218,7 @@ Event: TypeAlias = (
     | RecoveryStarted
     | Withdrawn
     | Killed
+    | Overridden
+    | Lifted
     | Unknown
 )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from safedeploy import projections
-from safedeploy.audiences import Now, untold
+from safedeploy.clocks import SystemClock
 from safedeploy.contexts import Context
 from safedeploy.flags import FeatureFlag, Prerequisite, Resolution, Surroundings, noted
 from safedeploy.flags.choosers import constant
 from safedeploy.guards import Served
-from safedeploy.projections import Projection, Settled
+from safedeploy.projections import Forced, Overridden, Projection, Settled
+
+if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
+    from safedeploy.overrides import Override
+    from safedeploy.sampling import Sampler
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -26,7 +30,7 @@ FLAGS = 10_000
 
 
 class Exposures:
-    """Serve flags as their rollouts say.
+    """Serve flags as their rollouts and operators say.
 
     Attributes:
         values: functions from a context to a value, by the marks of the definitions that were asked
@@ -34,15 +38,22 @@ class Exposures:
         served: functions from a context to what it is served, with the reason.
 
     Args:
-        now: tells the time, for schedules and expiry dates.
+        now: the time, for schedules, expiry dates and the ends of overrides; the system's, unless
+            given.
+        sampler: shows some of the answers; nobody sees any, unless given.
     """
 
-    def __init__(self, now: Now = untold) -> None:
-        self._now = now
+    def __init__(
+        self, now: Callable[[], datetime] | None = None, sampler: Sampler | None = None
+    ) -> None:
+        self.now = now or SystemClock().now
+        self._sampler = sampler
         self._projects: dict[str, Project] = {}
         self._settled: dict[str, tuple[datetime, FeatureFlag[Any] | None]] = {}
         self._killing: set[str] = set()
         self._held: set[str] = set()
+        self._overrides: dict[str, Sequence[Override]] = {}
+        self._forced: dict[str, tuple[Forced, ...]] = {}
         self._known: dict[str, FeatureFlag[Any]] = {}
         self._sought: set[str] = set()
         self._expired: set[str] = set()
@@ -54,11 +65,11 @@ class Exposures:
             choose = self.values.get(flag.mark)
             if choose is None:
                 values = self.values
-                choose = self._projection(flag).of(projections.value, self._around(flag.key))
+                choose = self._value_of(flag)
                 self._keep(values, flag, choose)
             return cast("T", choose(context))
         except Exception as error:  # noqa: BLE001 - in application code, evaluating never raises
-            return projections.failed(flag, error).value
+            return self._failed(flag, error).value
 
     def serve(self, flag: FeatureFlag[T], context: Context) -> Served[T]:
         """Return what a context is served. It takes no lock and never raises."""
@@ -66,11 +77,11 @@ class Exposures:
             choose = self.served.get(flag.mark)
             if choose is None:
                 served = self.served
-                choose = self._projection(flag).served(self._around(flag.key))
+                choose = self._served_of(flag)
                 self._keep(served, flag, choose)
             return choose(context)
         except Exception as error:  # noqa: BLE001 - as above
-            return projections.failed(flag, error)
+            return self._failed(flag, error)
 
     def evaluate(self, flag: FeatureFlag[T], context: Context) -> Resolution[T]:
         """Return what a context is served, and why. It takes no lock and never raises."""
@@ -99,6 +110,10 @@ class Exposures:
     def settled(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that the latest completed rollout left, if no kill came after."""
         return self._settled.get(key, (None, None))[1]
+
+    def is_killed(self, key: str) -> bool:
+        """Tell whether a kill settled the flag last."""
+        return key in self._settled and self._settled[key][1] is None
 
     def after(self, key: str, at: datetime) -> datetime:
         """Return the moment, or a later one that comes after whatever settled the flag.
@@ -144,6 +159,26 @@ class Exposures:
         self._projects[key] = project
         self._anew()
 
+    def override(self, key: str, overrides: Sequence[Override]) -> None:
+        """Let these overrides of a flag stand from now on, and no others."""
+        self._overrides[key] = overrides
+        if not overrides:
+            del self._overrides[key]
+        self._anew()
+
+    @contextmanager
+    def forced(self, resolution: Resolution[Any]) -> Generator[None]:
+        """Serve everybody one answer of a flag for as long as the block lasts, whatever else is."""
+        key, projection = resolution.flag, Forced(resolution)
+        self._forced[key] = (*self._forced.get(key, ()), projection)
+        self._anew()
+        try:
+            yield
+        finally:
+            left = tuple(each for each in self._forced.pop(key) if each is not projection)
+            self._forced |= {key: left} if left else {}
+            self._anew()
+
     def _anew(self) -> None:
         # Replaced, never emptied: whoever compiles from an older state stores into the older ones.
         self.values: dict[object, Callable[[Context], Any]] = {}
@@ -155,12 +190,34 @@ class Exposures:
         table[flag.mark] = choose
         self._know(flag)
 
+    def _value_of(self, flag: FeatureFlag[Any]) -> Callable[[Context], Any]:
+        if self._sampler is None:
+            return self._projection(flag).of(projections.value, self._around(flag.key))
+        served = self._served_of(flag)
+        return lambda context: served(context).value
+
+    def _served_of(self, flag: FeatureFlag[Any]) -> Callable[[Context], Served[Any]]:
+        served = self._projection(flag).served(self._around(flag.key))
+        return self._sampler.watched(served) if self._sampler else served
+
+    def _failed(self, flag: FeatureFlag[T], error: Exception) -> Served[T]:
+        served = projections.failed(flag, error)
+        if self._sampler:
+            self._sampler.show(served.resolution)
+        return served
+
     def _projection(self, flag: FeatureFlag[Any]) -> Projection:
+        """Return what is served of a flag. Who wins is decided here, the strongest first."""
+        if forced := self._forced.get(flag.key):
+            return forced[-1]
         _, stable = self._settled.get(flag.key, (None, flag))
         project = self._projects.get(flag.key, Settled)
         if flag.key in self._held:
-            project = Settled
-        return project(stable or flag.disable())
+            return Settled(stable or flag.disable())
+        projection = project(stable or flag.disable())
+        if stable and (overrides := self._overrides.get(flag.key)):
+            return Overridden(overrides, projection)
+        return projection
 
     def _around(self, *path: str) -> Surroundings:
         """Return what the flags on a path of prerequisites can't know by themselves."""
@@ -172,7 +229,7 @@ class Exposures:
                 return constant(None)
             return self._projection(flag).of(projections.name, self._around(*path, key))
 
-        return Surroundings(self._now, variant)
+        return Surroundings(self.now, variant)
 
     def _found(self, key: str) -> FeatureFlag[Any] | None:
         # Sought first: if it gets known meanwhile, everything is compiled anew.
@@ -196,7 +253,7 @@ class Exposures:
         self._warn_of_expiry(flag)
 
     def _warn_of_expiry(self, flag: FeatureFlag[Any]) -> None:
-        at = self._now() if flag.expires and flag.key not in self._expired else None
+        at = self.now() if flag.expires and flag.key not in self._expired else None
         if at and flag.expires and at.date() > flag.expires:
             from safedeploy import telemetry
 

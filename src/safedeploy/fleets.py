@@ -19,6 +19,8 @@ from safedeploy.flights import Flight
 from safedeploy.gates import Run
 from safedeploy.journals import Journal
 from safedeploy.metrics import MetricSource, Tallies
+from safedeploy.operators import Operators
+from safedeploy.overrides import Override
 from safedeploy.plans import Plan
 from safedeploy.rollouts import stream
 from safedeploy.rosters import Roster
@@ -66,6 +68,9 @@ class Fleet:
         self._lock = threading.RLock()
         self._tallies = Tallies(_name(), clock.monotonic)
         self._roster = Roster(journal, observers, exposures, self._tallies)
+        self._operators = Operators(
+            clock=clock, journal=journal, exposures=exposures, roster=self._roster
+        )
         self._round = self._make_round()
 
     def release(
@@ -115,6 +120,21 @@ class Fleet:
             self._roster.kill(events.Killed(at, flag.key, by, reason), self._clock)
         self._changed()
 
+    def override(self, draft: Override) -> Override:
+        """Record an override, serve it, and return it as it was recorded."""
+        with self._lock:
+            return self._operators.override(draft)
+
+    def lift(self, override: Override | str, *, by: str, reason: str) -> None:
+        """Record that an override was taken back, and serve it no more."""
+        with self._lock:
+            self._operators.lift(override, by=by, reason=reason)
+
+    def overrides(self) -> tuple[Override, ...]:
+        """Return the overrides that stand."""
+        with self._lock:
+            return self._roster.standings.all()
+
     def tick(self) -> timedelta:
         """Take part in driving what isn't done, and return how long to wait before the next."""
         return min(self._poll, self._round.go())
@@ -142,8 +162,13 @@ class Fleet:
 
     def _halt(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
         # The lock may be held for as long as the journal keeps somebody waiting: a halt isn't.
-        with self._exposures.withdrawn(self._flight(rollout).rollout.change.name):
-            return self._tell(rollout, event)
+        before = self._flight(rollout).rollout
+        with self._exposures.withdrawn(before.change.name):
+            after = self._tell(rollout, event)
+            if before.is_withdrawn:
+                with self._lock:
+                    self._operators.halt(before.change.name, before.id, "halted again")
+            return after
 
     def _tell(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
         flight = self._flight(rollout)

@@ -11,7 +11,6 @@ from safedeploy.signals import Comparing, Criteria, Health, Policy, Signal
 from safedeploy.strata import Poolable, Stratified
 from safedeploy.verdicts import Finding, Verdict
 
-
 _TO_SPARE = 1.1
 """A stake that could win just what decides would halt as often as alpha allows, so that nobody
 could show that it doesn't do so more often. A tenth to spare costs a hundredth of harm."""

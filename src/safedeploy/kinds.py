@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from safedeploy import audiences, events, flags, gates, plans, rollbacks, signals, verdicts
+from safedeploy import (
+    audiences,
+    events,
+    flags,
+    gates,
+    overrides,
+    plans,
+    rollbacks,
+    signals,
+    verdicts,
+)
 from safedeploy.blocks import Block, Part
 from safedeploy.changes import Change, ChangeKind
 from safedeploy.components import Component
@@ -14,7 +24,7 @@ from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest
 KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
     (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
-    (events.Killed,),
+    (events.Killed, events.Overridden, events.Lifted, overrides.Override),
     (Block, Part, Change, ChangeKind),
     (plans.Plan, plans.Ring),
     (gates.Check, gates.Answer, rollbacks.RollbackPolicy, rollbacks.RollBack),

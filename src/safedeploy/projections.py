@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from safedeploy.audiences import MASK, Exposure, Percentage, Split, multiplier, threshold
 from safedeploy.contexts import Context
 from safedeploy.flags import FeatureFlag, Resolution, Surroundings, chooser
+from safedeploy.flags.choosers import constant
 from safedeploy.guards import Served
 from safedeploy.tallies import Tally
+
+if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
+    from safedeploy.overrides import Override
 
 T = TypeVar("T")
 A = TypeVar("A")
 
-Take: TypeAlias = Callable[[FeatureFlag[Any], str], A]
-"""What is asked for of a definition's variant, by its name."""
+Take: TypeAlias = Callable[[Any, str], A]
+"""What is asked for of a variant, by its value and its name."""
 
 
 class Projection(Protocol):
@@ -36,12 +40,12 @@ class Projection(Protocol):
         ...
 
 
-def value(flag: FeatureFlag[Any], variant: str) -> Any:
+def value(value: Any, _: str) -> Any:
     """Take a variant's value."""
-    return flag.variants[variant]
+    return value
 
 
-def name(_: FeatureFlag[Any], variant: str) -> str | None:
+def name(_: Any, variant: str) -> str | None:
     """Take a variant's name."""
     return variant
 
@@ -157,13 +161,81 @@ class Released:
         return (baseline, Served(new, new.value, self.tally, self.tally.canary))
 
 
+@attrs.frozen
+class Overridden:
+    """A flag that operators override.
+
+    Whoever is let in by an override is in no arm: what happens to them says nothing of a change.
+
+    Args:
+        overrides: those that stand; of several that let a context in, the latest decides.
+        otherwise: what serves everybody else.
+    """
+
+    overrides: Sequence[Override]
+    otherwise: Projection
+
+    def of(self, take: Take[A], around: Surroundings) -> Callable[[Context], A]:
+        """Return a function from a context to what is asked for of its variant."""
+        answers = [take(each.value, each.variant) for each in self.overrides]
+        return self._asking(answers, self.otherwise.of(take, around), around)
+
+    def served(self, around: Surroundings) -> Callable[[Context], Served[Any]]:
+        """Return a function from a context to what it is served, with the reason."""
+        answers = [_served(each.resolution) for each in self.overrides]
+        return self._asking(answers, self.otherwise.served(around), around)
+
+    def explained(self, context: Context, around: Surroundings) -> str:
+        """Return for people how it decides, with the context's attributes."""
+        answers = [each.resolution.explain() for each in self.overrides]
+        return self._asking(answers, lambda it: self.otherwise.explained(it, around), around)(
+            context
+        )
+
+    def _asking(
+        self, answers: Sequence[A], otherwise: Callable[[Context], A], around: Surroundings
+    ) -> Callable[[Context], A]:
+        now = around.now
+        asked = [
+            (each.audience.predicate(each.flag, now), each.until, answer)
+            for each, answer in zip(reversed(self.overrides), reversed(answers), strict=True)
+        ]
+
+        def ask(context: Context) -> A:
+            for matches, until, answer in asked:
+                if matches(context) and (at := now()) is not None and at < until:
+                    return answer
+            return otherwise(context)
+
+        return ask
+
+
+@attrs.frozen(eq=False)
+class Forced:
+    """A flag that has one answer, for everybody, in no arm."""
+
+    resolution: Resolution[Any]
+
+    def of(self, take: Take[A], around: Surroundings) -> Callable[[Context], A]:
+        """Return a function from a context to what is asked for of its variant."""
+        return constant(take(self.resolution.value, self.resolution.variant))
+
+    def served(self, around: Surroundings) -> Callable[[Context], Served[Any]]:
+        """Return a function from a context to what it is served, with the reason."""
+        return constant(_served(self.resolution))
+
+    def explained(self, context: Context, around: Surroundings) -> str:
+        """Return for people how it decides."""
+        return self.resolution.explain()
+
+
 def failed(flag: FeatureFlag[T], error: Exception) -> Served[T]:
     """Return what a caller is served when asking went wrong."""
     return _served(flag.failed(error))
 
 
 def _taken(flag: FeatureFlag[Any], take: Take[A], around: Surroundings) -> Callable[[Context], A]:
-    return chooser(flag, [take(flag, variant) for variant in flag.outcomes], around)
+    return chooser(flag, [take(flag.variants[name], name) for name in flag.outcomes], around)
 
 
 def _decide_alike(one: FeatureFlag[Any], other: FeatureFlag[Any]) -> bool:

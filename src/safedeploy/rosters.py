@@ -10,7 +10,6 @@ import attrs
 
 from safedeploy import events, projections, telemetry
 from safedeploy.arms import Asked
-from safedeploy.changes import ChangeKind
 from safedeploy.clocks import Clock
 from safedeploy.errors import JournalConflictError, RolloutNotFoundError
 from safedeploy.events import Event
@@ -19,11 +18,10 @@ from safedeploy.flights import Flight
 from safedeploy.journals import Entry, Journal
 from safedeploy.metrics import Tallies
 from safedeploy.rollouts import exposure, stream
+from safedeploy.standings import Standings
 from safedeploy.states import Completed, Rollout
+from safedeploy.streams import KILLS, by_flag, flag_of
 from safedeploy.telemetry import Observer, Troubles
-
-KILLS = "kills/"
-"""What the names of the streams of kills begin with; the flag's key follows."""
 
 
 class Roster:
@@ -33,6 +31,7 @@ class Roster:
 
     Attributes:
         position: of the last entry that was read.
+        standings: the overrides that stand.
         unread: of each flag, the name of a stream that can't be read here: it may be in flight.
 
     Args:
@@ -53,12 +52,13 @@ class Roster:
         self._observers = tuple(observers)
         self._exposures = exposures
         self._tallies = tallies
+        self.standings = Standings(journal, exposures, self._is_withdrawn)
         self._flights: dict[str, Flight] = {}
         self._present: dict[str, Flight] = {}
         self._mark: Hashable = None
         self._is_half_done = False
         self._troubles = Troubles()
-        self._kills: list[events.Killed] = []
+        self._kills: list[events.Killed | events.Lifted] = []
         self._tried: Entry | None = None
         self.unread: dict[str, str] = {}
         self.position = 0
@@ -123,8 +123,19 @@ class Roster:
             self._is_half_done = False
         if mark != self._mark:
             for entry in self._journal.entries(after=self.position):
-                self._follow(entry)
+                self.follow(entry)
             self._mark = mark
+
+    def follow(self, entry: Entry) -> None:
+        """Take over an entry of the journal."""
+        event = entry.event
+        if flight := self._flights.get(entry.stream):
+            flight.follow(entry.version, event)
+        elif entry.stream.startswith(KILLS):
+            self._decided(entry)
+        elif entry.version == 1 and isinstance(event, events.Started | events.Unknown):
+            self._begun(entry)
+        self.position = entry.position
 
     def begin(self, started: events.Started) -> Flight:
         """Begin a rollout.
@@ -145,8 +156,14 @@ class Roster:
         self._kills.append(killed)
         self.save_kills(clock)
 
+    def lift(self, lifted: events.Lifted, clock: Clock) -> None:
+        """Let an override stand no more, and append that when possible."""
+        self.standings.lift(lifted.flag, lifted.override)
+        self._kills.append(lifted)
+        self.save_kills(clock)
+
     def save_kills(self, clock: Clock) -> None:
-        """Append the kills that aren't in the journal yet, if that can be done now."""
+        """Append the kills and lifts that aren't in the journal yet, if that can be done now."""
         with self._troubles.told_once("saving a kill"):
             while self._kills:
                 self.catch_up()
@@ -168,27 +185,30 @@ class Roster:
         if flight and flight.rollout.in_flight and not flight.rollout.is_withdrawn:
             flight.record(events.Aborted(flight.now(clock), killed.by, killed.reason))
 
-    def _save(self, killed: events.Killed, clock: Clock) -> None:
-        self._halt(killed, clock)  # another process may have begun one meanwhile
+    def _save(self, killed: events.Killed | events.Lifted, clock: Clock) -> None:
+        if isinstance(killed, events.Killed):
+            self._halt(killed, clock)  # another process may have begun one meanwhile
         name = f"{KILLS}{killed.flag}"
         # A kill comes after all that is in the journal, whatever the clocks say.
-        killed = attrs.evolve(killed, at=self._exposures.after(killed.flag, killed.at))
-        known = len(self._journal.read(name))
+        recorded, at = self._journal.read(name), self._exposures.after(killed.flag, killed.at)
+        killed = attrs.evolve(killed, at=max([at, *(event.at for event in recorded[-1:])]))
+        known = len(recorded)
         self._tried = Entry(self.position + 1, name, known + 1, killed)
         with suppress(JournalConflictError):  # somebody was faster: look what, and try again
             self._journal.append(name, [killed], expected=known, seen=self.position)
             self._saved()
 
     def _saved(self) -> None:
-        """Take note that the first kill that waited is in the journal."""
-        self._tried, killed = None, self._kills.pop(0)
-        if all(killed.flag != other.flag for other in self._kills):
-            self._exposures.killed(killed.flag)
+        """Take note that the first kill or lift that waited is in the journal."""
+        self._tried, saved = None, self._kills.pop(0)
+        waiting = [other.flag for other in self._kills if isinstance(other, events.Killed)]
+        if isinstance(saved, events.Killed) and saved.flag not in waiting:
+            self._exposures.killed(saved.flag)
 
     def _open(self) -> None:
         # Of each flag, only its latest streams are read: however old a journal is, that is little.
         mark, self.position = self._journal.watch(), self._journal.head().position
-        for key, names in _by_flag(self._journal.streams()).items():
+        for key, names in by_flag(self._journal.streams()).items():
             self._restore(key, names)
         self._mark = mark
 
@@ -205,29 +225,27 @@ class Roster:
                     break  # what came before is over, and was settled anew
             elif key not in self._present:
                 self.unread[key] = name
-        for killed in self._journal.read(KILLS + key)[-1:]:
+        decided = self._journal.read(KILLS + key)
+        for killed in [event for event in decided if isinstance(event, events.Killed)][-1:]:
             # Last, because a kill's time may be that of the completion which it came after.
             self._exposures.settle(key, killed.at, None)
+        self.standings.restore(key, decided)
 
-    def _follow(self, entry: Entry) -> None:
+    def _decided(self, entry: Entry) -> None:
         event = entry.event
-        if flight := self._flights.get(entry.stream):
-            flight.follow(entry.version, event)
-        elif entry.version == 1 and isinstance(event, events.Started | events.Unknown):
-            self._begun(entry)
-        elif isinstance(event, events.Killed):
+        if isinstance(event, events.Killed):
             self._exposures.settle(event.flag, event.at, None)
-            if entry == self._tried:
-                # An append that failed had appended all the same: what comes next comes after it.
-                self._saved()
-        self.position = entry.position
+        if entry == self._tried:
+            # An append that failed had appended all the same: what comes next comes after it.
+            self._saved()
+        self.standings.restore(flag_of(entry.stream), self._journal.read(entry.stream))
 
     def _begun(self, entry: Entry) -> None:
         if isinstance(entry.event, events.Started):
-            self.unread.pop(_key(entry.stream), None)  # one at a time: an earlier one is over
+            self.unread.pop(flag_of(entry.stream), None)  # one at a time: an earlier one is over
             self._board(Flight([entry.event], self._journal, self._adopted))
         else:
-            self.unread[_key(entry.stream)] = entry.stream
+            self.unread[flag_of(entry.stream)] = entry.stream
 
     def _board(self, flight: Flight) -> None:
         key = flight.rollout.change.name
@@ -236,6 +254,10 @@ class Roster:
             self._flights.pop(earlier.rollout.id, None)
         self._flights[flight.rollout.id] = self._present[key] = flight
         self._adopted(flight, ())
+
+    def _is_withdrawn(self, name: str) -> bool:
+        flight = self.read(name)
+        return flight is not None and flight.rollout.is_withdrawn
 
     def _settle(self, rollout: Rollout) -> None:
         self._exposures.settle(rollout.change.name, rollout.state.since, rollout.definition)
@@ -247,6 +269,8 @@ class Roster:
             flight.epoch = rollout.epoch
             if isinstance(rollout.state, Completed):
                 self._settle(rollout)
+            if rollout.is_withdrawn:
+                self.standings.halt(key, rollout.id)
             self._exposures.release(key, self._project(flight))
         for event, after in steps:
             for observer in self._observers:
@@ -267,19 +291,3 @@ class Roster:
             rollout=rollout.id,
             ring=rollout.scope.ring,
         )
-
-
-def _key(stream: str) -> str:
-    """Return the key of the flag that a stream is about."""
-    if stream.startswith(KILLS):
-        return stream.removeprefix(KILLS)
-    subject = stream.rsplit("/", 2)[0].rsplit("@", 1)[0]
-    return subject.removeprefix(f"{ChangeKind.FLAG.value}:")
-
-
-def _by_flag(streams: Sequence[str]) -> dict[str, list[str]]:
-    """Return the streams of each flag, oldest first, and the flags by their latest stream."""
-    grouped: dict[str, list[str]] = {}
-    for name in streams:
-        grouped[_key(name)] = [*grouped.pop(_key(name), []), name]
-    return grouped

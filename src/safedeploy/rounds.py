@@ -97,6 +97,7 @@ class Round:
         with self._troubles.told_once("reading the journal"):
             with self._lock:
                 self._roster.catch_up()
+                self._roster.standings.tidy()
             self._token = token or self._token
 
     def _give_back(self) -> None:

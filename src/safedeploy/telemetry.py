@@ -10,13 +10,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TypeAlias
+from datetime import timedelta
+from typing import Any, TypeAlias
 
 from safedeploy.events import Event
+from safedeploy.flags import Reason, Resolution
 from safedeploy.rollouts import exposure
 from safedeploy.states import Rollout
 
 Observer: TypeAlias = Callable[[Event, Rollout], None]
+
+LONG = timedelta(hours=1)
+"""A plan that bakes longer than this should be kept in a journal that outlives the process."""
 
 
 def logs() -> Observer:
@@ -38,6 +43,36 @@ def logs() -> Observer:
     return observe
 
 
+def evaluations() -> Callable[[Resolution[Any]], None]:
+    """Return an observer that emits OpenTelemetry's `feature_flag.evaluation` events.
+
+    Give it to a `Sampling`. The names are those of the semantic conventions (1.44, release
+    candidate), with `safedeploy.ring` and `safedeploy.rollout` for a release in flight. Neither
+    `feature_flag.context.id` nor a value is told.
+    """
+    from opentelemetry._logs import get_logger
+
+    logger = get_logger("safedeploy")
+
+    def observe(found: Resolution[Any]) -> None:
+        facts = {
+            "feature_flag.key": found.flag,
+            "feature_flag.provider.name": "safedeploy",
+            "feature_flag.result.variant": found.variant,
+            "feature_flag.result.reason": found.reason.name.lower(),
+            "feature_flag.version": found.version,
+        }
+        if found.rollout:
+            facts["safedeploy.rollout"] = found.rollout
+        if found.ring:
+            facts["safedeploy.ring"] = found.ring
+        if found.reason is Reason.ERROR:
+            facts |= {"error.type": "general", "feature_flag.error.message": found.detail}
+        logger.emit(event_name="feature_flag.evaluation", attributes=facts)
+
+    return observe
+
+
 def tell(observer: Observer, event: Event, rollout: Rollout) -> None:
     """Tell an observer what happened. What it raises is logged: watching breaks no rollout."""
     try:
@@ -55,6 +90,16 @@ def warn(what: str, **facts: str) -> None:
         # Its own default prints to stdout, which belongs to the application.
         logger = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
     logger.warning(what, **facts)
+
+
+def warn_of_forgetting(rollout: Rollout) -> bool:
+    """Tell whether a plan outlasts the memory of a process, and say so."""
+    bake = sum((ring.bake for ring in rollout.plan.rings), timedelta(0))
+    if bake <= LONG:
+        return False
+    mend = 'Engine(journal="rollouts.db") remembers it'
+    warn("a restart forgets this rollout", rollout=rollout.id, bake=str(bake), mend=mend)
+    return True
 
 
 class Troubles:

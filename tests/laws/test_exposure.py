@@ -1,4 +1,4 @@
-"""The laws of exposure, all but E3 and E4, on flags and on the engine."""
+"""The laws of exposure, all but E4, on flags and on the engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import attrs
@@ -18,7 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import safedeploy
-from safedeploy.audiences import Audience, Exposure, Group, Layer, Percentage, Schedule, Split
+from benchmarks._buckets import SHAPES, correlations
+from safedeploy.audiences import (
+    Audience,
+    Exposure,
+    Group,
+    Layer,
+    Percentage,
+    Schedule,
+    Split,
+)
 from safedeploy.contexts import Context
 from safedeploy.engine import Engine
 from safedeploy.errors import DefinitionError, ReleaseRefusedError
@@ -156,6 +165,22 @@ def test_evaluating_never_raises(context: object, audience: Audience, *, release
     assert shop.engine.evaluate(flag, anything).reason in Reason
     with shop.engine.guard(flag, anything) as exposure:
         assert exposure.value in {"old", "new"}
+
+
+@pytest.mark.law("E3")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_flags_draw_fairly_and_by_themselves(shape: str) -> None:
+    """Of keys of any shape, flags for a fifth each expose a fifth, and every two of them overlap as
+    if by chance.
+    """
+    flags = [FeatureFlag.boolean(f"flag-{number}", when=Percentage(20)) for number in range(8)]
+    contexts = [Context(key) for key in islice(SHAPES[shape](), 2000)]
+    cohorts = [
+        int("".join("01"[flag.resolve(context).value] for context in contexts), 2) for flag in flags
+    ]
+    for cohort in cohorts:
+        assert abs(cohort.bit_count() - 400) < 4 * (2000 * 0.2 * 0.8) ** 0.5
+    assert max(map(abs, correlations(cohorts, 2000))) < 4
 
 
 class SlowJournal(MemoryJournal):

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import pytest
 from hypothesis import Phase, settings
 
-from safedeploy import rollouts, states
+from safedeploy import contexts, projections, rollouts, states
 from safedeploy.audiences import Exposure, Now, Percentage, Predicate, multiplier, threshold
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
 from safedeploy.events import Alerted, Assessed, Event, Withdrawn, Woken
 from safedeploy.exposures import Exposures
-from safedeploy.flags import ALONE, FeatureFlag, Reason, Resolution
+from safedeploy.flags import ALONE, FeatureFlag, Reason, Resolution, noted
 from safedeploy.guards import Served
+from safedeploy.projections import Projection
+from safedeploy.sampling import Sampler
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
 from tests import test_rollouts
@@ -69,6 +72,12 @@ def resolution_without_rule(
     return Resolution(flag.key, flag.variants[variant], variant, reason, flag.version)
 
 
+def overridden_though_killed(self: Exposures, flag: FeatureFlag[Any]) -> Projection:
+    """Let an operator's override win, whatever happened."""
+    overrides = self._overrides.get(flag.key, ())
+    return projections.Overridden(overrides, PROJECTION(self, flag))
+
+
 def leave_on(enough: Verdict) -> Callable[[Rollout, states.Baking, Assessed], Rollout]:
     """Leave a ring on less than a PASS."""
 
@@ -116,7 +125,22 @@ def command_nothing(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Comm
     return TRANSITION(rollout, event)[0], ()
 
 
+def show_what_is_absent(
+    self: Sampler, projection: Callable[[Context], Served[Any]]
+) -> Callable[[Context], Served[Any]]:
+    """Show what the caller gets told of their own context."""
+
+    def ask(context: Context) -> Served[Any]:
+        served = projection(context)
+        self.show(noted(served.resolution, context))
+        return served
+
+    return ask
+
+
+MIXED = contexts.mixed
 TRANSITION = rollouts.transition
+PROJECTION = Exposures._projection
 
 MUTANTS = [
     Mutant(
@@ -134,6 +158,22 @@ MUTANTS = [
         test_exposure.test_raising_a_percentage_takes_nobody_out,
     ),
     Mutant(
+        "E3",
+        "all flags draw the same people first",
+        "safedeploy.flags.choosers.multiplier",
+        lambda salt: MIXED("") | 1,
+        test_exposure.test_flags_draw_fairly_and_by_themselves,
+        ("UUID",),
+    ),
+    Mutant(
+        "E3",
+        "keys aren't mixed",
+        "safedeploy.contexts.blake2b",
+        lambda key: SimpleNamespace(digest=lambda: key[-8:].rjust(8, b"\0")),
+        test_exposure.test_flags_draw_fairly_and_by_themselves,
+        ("sequential",),
+    ),
+    Mutant(
         "E4",
         "a halt leaves exposure as it is",
         "safedeploy.rollouts.exposure",
@@ -147,6 +187,22 @@ MUTANTS = [
         lambda self, key, project: self._projects.setdefault(key, project),
         test_recovery.test_withdrawal_beats_rules_groups_and_percentages,
         ("alert",),
+    ),
+    Mutant(
+        "E4",
+        "a halt leaves overrides as they are",
+        "safedeploy.standings.Standings.halt",
+        lambda self, flag, rollout: None,
+        test_recovery.test_a_halt_ends_earlier_overrides,
+        ("abort",),
+    ),
+    Mutant(
+        "E4",
+        "who starts again forgets that a halt ended an override",
+        "safedeploy.standings.Standings.halted",
+        lambda self, flag: "",
+        test_recovery.test_a_halt_ends_earlier_overrides,
+        ("abort",),
     ),
     Mutant(
         "E5",
@@ -376,6 +432,13 @@ MUTANTS = [
         test_recovery.test_the_kill_switch_works_at_the_next_evaluation,
     ),
     Mutant(
+        "R5",
+        "an override beats a kill",
+        "safedeploy.exposures.Exposures._projection",
+        overridden_though_killed,
+        test_recovery.test_the_kill_switch_works_at_the_next_evaluation,
+    ),
+    Mutant(
         "J1",
         "an event is applied and not appended",
         "safedeploy.flights.Flight.save",
@@ -405,6 +468,13 @@ MUTANTS = [
         lambda self, unit: unit >> 16,
         test_record.test_nothing_personal_is_in_the_file,
         (0.0,),
+    ),
+    Mutant(
+        "J3",
+        "who samples is shown what of a context couldn't be used",
+        "safedeploy.sampling.Sampler.watched",
+        show_what_is_absent,
+        test_record.test_nothing_personal_is_shown_to_who_samples,
     ),
     Mutant(
         "S1",

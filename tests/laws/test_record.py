@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 from unittest.mock import patch
 
 import attrs
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from benchmarks.flags import sizes
 from safedeploy import exposures, rollouts
 from safedeploy.arms import FAILURE, Asked
-from safedeploy.audiences import Percentage
+from safedeploy.audiences import Attribute, Group, Percentage
 from safedeploy.contexts import Context
 from safedeploy.digests import digest
 from safedeploy.engine import Engine
@@ -24,6 +25,7 @@ from safedeploy.events import Event
 from safedeploy.flags import FeatureFlag
 from safedeploy.health import HealthModel
 from safedeploy.journals import SqliteJournal
+from safedeploy.sampling import Sampling
 from safedeploy.sketches import EXACT
 from safedeploy.states import Rollout
 from safedeploy.tallies import Tally
@@ -99,6 +101,21 @@ def test_a_replay_decides_nothing_again(defect: float) -> None:
     with patch.object(HealthModel, "judge", side_effect=AssertionError("decided again")):
         again = rollouts.fold(shop.journal.read(shop.rollout.id))
     assert shop.rollout.state == again.state
+
+
+@pytest.mark.law("J3")
+def test_nothing_personal_is_shown_to_who_samples() -> None:
+    """Who watches evaluations learns of no key, no attribute, and no group of those who ask."""
+    seen: list[object] = []
+    engine = Engine(evaluations=Sampling(seen.append, share=1))
+    mail = Attribute("mail").equals("ada@example.com") | Group("staff")
+    flag = FeatureFlag.boolean("f", when=mail | Percentage(50))
+    people = {"mail": "ada@example.com", "odd": object()}
+    for context in (Context("ada@example.com", people, groups=["staff"]), Context("ada"), None):
+        engine.evaluate(flag, cast("Context", context))
+        engine.value(flag, cast("Context", context))
+    assert 6 == len(seen)
+    assert not [name for name in ("ada", "mail", "odd", "staff") if name in str(seen)]
 
 
 @pytest.mark.law("J3")

@@ -18,7 +18,7 @@ from safedeploy.journals import MemoryJournal
 from safedeploy.plans import Plan
 from safedeploy.states import Rollout
 from safedeploy.testing import FakeClock
-from tests.laws.histories import HEALTH, Step, histories, reachable, resolved, stream
+from tests.laws.histories import HEALTH, START, Step, histories, reachable, resolved, stream
 from tests.laws.shops import Shop, customer, quick
 
 
@@ -129,6 +129,39 @@ def test_withdrawal_beats_rules_groups_and_percentages(
         assert resolution.ring is None
 
 
+def override(engine: Engine, flag: FeatureFlag[str], value: str = "new") -> None:
+    """Let the staff, which all customers are of, have a value for a day."""
+    until = START + timedelta(days=1)
+    engine.override(flag, value, audience=Group("staff"), until=until, by="7", reason="to debug")
+
+
+@pytest.mark.law("E4")
+@pytest.mark.parametrize("how", ["alert", "abort", "kill"])
+@given(stopping=st.booleans(), again=st.booleans())
+def test_a_halt_ends_earlier_overrides(how: str, *, stopping: bool, again: bool) -> None:
+    """What was given before a halt exposes nobody after it, in the next attempt neither, nor after
+    a restart. What is given after it does, to debug, and says that it is an override.
+    """
+    shop = Shop(plan=quick())
+    override(shop.engine, shop.flag)
+    shop.serve_an_interval()
+    assert Reason.OVERRIDE is shop.engine.evaluate(shop.flag, customer(1)).reason
+    shop.stop(how)
+    assert "old" == shop.engine.value(shop.flag, customer(1))
+    shop.engine.tick()
+    if stopping:
+        shop.engine.stop()
+        shop.engine = Engine(clock=shop.clock, journal=shop.journal)
+    if again:
+        shop.engine.release(shop.flag.serve("new"), quick(), attempt=2)
+    assert "old" == shop.engine.value(shop.flag, customer(1))
+    assert () == shop.engine.overrides()
+    if how != "kill":
+        override(shop.engine, shop.flag)
+        found = shop.engine.evaluate(shop.flag, customer(1))
+        assert ("new", Reason.OVERRIDE) == (found.value, found.reason)
+
+
 def _definition(when: Everyone | None) -> FeatureFlag[str]:
     return Shop.flag.serve("new") if when is None else Shop.flag.serve("new", when=when)
 
@@ -136,11 +169,12 @@ def _definition(when: Everyone | None) -> FeatureFlag[str]:
 @pytest.mark.law("R5")
 @given(AUDIENCES)
 def test_the_kill_switch_works_at_the_next_evaluation(when: Everyone | None) -> None:
-    """Killing beats the code's own rules and a completed rollout, at once, in one call."""
+    """Killing beats the code's own rules and every override, at once, in one call."""
     flag = FeatureFlag("f", {"old": "old", "new": "new"}, "old")
     flag = attrs.evolve(flag, default="new") if when is None else flag.serve("new", when=when)
-    engine = Engine(clock=FakeClock())
-    engine.evaluate(flag, customer(1))
+    engine = Engine(clock=FakeClock(START))
+    override(engine, flag)
+    assert "new" == engine.value(flag, customer(1))
 
     engine.kill(flag, by="7", reason="it burns")
 
@@ -153,14 +187,16 @@ def test_a_killed_flag_comes_back_only_by_a_release() -> None:
     """The kill outlives a restart on the same journal, and a completed release lifts it."""
     shop = Shop(plan=quick()).open()
     assert "new" == shop.engine.value(shop.flag, Context("user-1"))
+    override(shop.engine, shop.flag)
     shop.engine.kill(shop.flag, by="7", reason="it burns")
-    assert "old" == shop.engine.value(shop.flag, Context("user-1"))
+    assert "old" == shop.engine.value(shop.flag, customer(1))
 
     later = shop.clock.now() + timedelta(hours=1)
     again = Shop(plan=quick(), journal=shop.journal, start=later, attempt=2)
     assert "old" == again.engine.value(again.flag, Context("user-1"))
     again.open()
     assert "new" == again.engine.value(again.flag, Context("user-1"))
+    assert () == again.engine.overrides()
 
 
 def test_a_plan_that_asks_waits_for_a_person() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safedeploy import assessments, events, ledgers, rollouts, sketches
-from safedeploy.audiences import Exposure, Percentage
+from safedeploy.audiences import Everyone, Exposure, Percentage
 from safedeploy.blocks import Block
 from safedeploy.censuses import Census
 from safedeploy.engine import Engine
@@ -24,6 +24,7 @@ from safedeploy.flights import Flight
 from safedeploy.health import HealthModel
 from safedeploy.journals import Entry, Lease, MemoryJournal
 from safedeploy.leases import TERM
+from safedeploy.overrides import Override
 from safedeploy.plans import Plan, Ring
 from safedeploy.pools import Pool
 from safedeploy.rosters import Roster
@@ -169,15 +170,18 @@ def named(engine: Engine) -> str:
     return engine._launched._tallies.process
 
 
+UNTIL = START + timedelta(days=30)
 WAITS = {"a moment": timedelta(seconds=1), "an interval": EVERY, "a term": TERM + EVERY / 2}
 HALTS = ("user alert", "abort", "kill")
 PEOPLE = (*HALTS, "health alert", "resume", "recover", "release", "release another", "try again")
+OPERATORS = ("override", "lift")
 OTHERS = ("die", "start", "refuse", "allow", "skew", "burn")
-STEPS = st.tuples(
-    st.sampled_from(("tick",) * 8 + ("serve",) * 4 + tuple(WAITS) * 2 + PEOPLE + OTHERS),
-    st.integers(0, 3),
+USUAL = ("tick",) * 8 + ("serve",) * 4 + tuple(WAITS) * 2 + PEOPLE + OTHERS
+HISTORIES = st.lists(st.tuples(st.sampled_from(USUAL), st.integers(0, 3)), max_size=40)
+DECIDED = ("tick", *OPERATORS) * 5 + ("a moment", "user alert", "kill", "try again", *OTHERS)
+OVERRIDDEN = st.lists(
+    st.tuples(st.sampled_from(DECIDED), st.integers(0, 3)), min_size=5, max_size=40
 )
-HISTORIES = st.lists(STEPS, max_size=40)
 
 
 def decide(crowd: Crowd, engine: Engine, what: str) -> None:
@@ -194,6 +198,12 @@ def decide(crowd: Crowd, engine: Engine, what: str) -> None:
             engine.resume(rollout, by="7", reason="it was the weather")
         case "recover":
             engine.recover(rollout, by="7", reason="seen")
+        case "override":
+            engine.override(
+                FLAG, "new", audience=Everyone(), until=UNTIL, by="7", reason="to debug"
+            )
+        case "lift":
+            engine.lift(engine.overrides()[0] if engine.overrides() else "", by="7", reason="seen")
         case "release":
             engine.release(FLAG.serve("new"), crowd.plan)
         case "try again":
@@ -205,10 +215,11 @@ def decide(crowd: Crowd, engine: Engine, what: str) -> None:
 def act(crowd: Crowd, what: str, which: int) -> None:
     """Do one thing, at one engine; a halt has withdrawn there when it returns."""
     number = which % len(crowd.engines)
-    if what in PEOPLE:
+    if what in PEOPLE or what in OPERATORS:
         with suppress(SafeDeployError):
             decide(crowd, crowd.engines[number], what)
             assert not (what in HALTS and crowd.exposes(number))
+            assert not (what in HALTS and crowd.engines[number].overrides())
     elif what in WAITS:
         crowd.advance(WAITS[what])
     elif what == "tick":
@@ -267,6 +278,43 @@ def test_all_engines_on_a_journal_agree(engines: int, history: list[tuple[str, i
             assert essence(folded) == essence(engine.rollout(each))
             assert not (folded.is_withdrawn and each == last and crowd.exposes(number))
     assert 1 == len({engine.evaluate(FLAG, customer(FIRST)) for engine in crowd.engines})
+
+
+@pytest.mark.law("J1")
+@given(OVERRIDDEN)
+def test_all_engines_agree_on_overrides(history: list[tuple[str, int]]) -> None:
+    """Whoever has caught up lets those stand that were given since the last halt and the last kill,
+    and weren't lifted.
+    """
+    crowd = Crowd(2)
+    for what, which in history:
+        act(crowd, what, which)
+    crowd.rest()
+    late = Engine(clock=FakeClock(crowd.time), journal=crowd.journal)
+    for engine in crowd.engines:
+        assert late.overrides() == engine.overrides()
+        assert late.evaluate(FLAG, customer(FIRST)) == engine.evaluate(FLAG, customer(FIRST))
+    assert replayed(crowd.journal) == late.overrides()
+
+
+def replayed(journal: MovedJournal) -> tuple[Override, ...]:
+    """Return the overrides that stand after all entries, taken one by one."""
+    standing: dict[str, Override] = {}
+    found: dict[str, list[Event]] = {}
+    halted: set[str] = set()
+    for entry in journal.entries():
+        event = entry.event
+        found.setdefault(entry.stream, []).append(event)
+        if isinstance(event, events.Overridden):
+            standing[event.override.id] = event.override
+        elif isinstance(event, events.Lifted):
+            standing.pop(event.override, None)
+        elif isinstance(event, events.Killed):
+            standing.clear()
+        elif entry.stream not in halted and rollouts.fold(found[entry.stream]).is_withdrawn:
+            halted.add(entry.stream)
+            standing.clear()
+    return tuple(standing.values())
 
 
 @pytest.mark.law("R4")
@@ -488,7 +536,7 @@ def told(engine: Engine) -> list[object]:
 
 
 @pytest.mark.law("J1")
-@given(HISTORIES)
+@given(OVERRIDDEN)
 def test_who_opens_a_journal_late_knows_what_it_says(history: list[tuple[str, int]]) -> None:
     """An engine that opens a journal is the one that has followed it from the beginning."""
     crowd = Crowd(2)
@@ -496,7 +544,7 @@ def test_who_opens_a_journal_late_knows_what_it_says(history: list[tuple[str, in
         act(crowd, what, which)
     crowd.rest()
     for engine in crowd.engines:
-        assert told(engine) == told(Engine(journal=crowd.journal))
+        assert told(engine) == told(Engine(clock=FakeClock(crowd.time), journal=crowd.journal))
 
 
 @pytest.mark.law("S1")
@@ -644,6 +692,20 @@ SHARING_MUTANTS: tuple[tuple[Any, ...], ...] = (
         test_a_kill_holds_everywhere,
     ),
     (
+        "J1",
+        "a process knows nothing of what operators did elsewhere",
+        "safedeploy.rosters.Roster._decided",
+        lambda self, entry: None,
+        test_all_engines_agree_on_overrides,
+    ),
+    (
+        "J1",
+        "who starts again lets an override stand that was taken back",
+        "safedeploy.standings.Lifted",
+        events.Woken,
+        test_all_engines_agree_on_overrides,
+    ),
+    (
         "E4",
         "a process doesn't follow another one's halt",
         "safedeploy.flights.Flight.follow",
@@ -695,7 +757,7 @@ SHARING_MUTANTS: tuple[tuple[Any, ...], ...] = (
     (
         "J1",
         "who opens a journal reads nothing of it",
-        "safedeploy.rosters._by_flag",
+        "safedeploy.rosters.by_flag",
         lambda streams: {},
         test_who_opens_a_journal_late_knows_what_it_says,
     ),

@@ -11,7 +11,7 @@ from safedeploy import validators
 from safedeploy.audiences.algebra import Audience
 from safedeploy.audiences.comparisons import Comparison
 from safedeploy.contexts import Scalar
-from safedeploy.errors import DefinitionError
+from safedeploy.errors import DefinitionError, shown
 
 
 @attrs.frozen
@@ -45,7 +45,7 @@ class Attribute:
             DefinitionError: `values` is a single text; each of its letters would be a value.
         """
         if isinstance(values, str) or not isinstance(values, Iterable):
-            raise DefinitionError("values", values, f"give a list, such as [{values!r}]")
+            raise DefinitionError("values", values, f"give a list, such as [{shown(values)}]")
         return self._compared("is_in", *values)
 
     def contains(self, value: Scalar) -> Audience:

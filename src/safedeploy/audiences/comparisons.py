@@ -18,7 +18,7 @@ from safedeploy.errors import DefinitionError, shown
 
 Test: TypeAlias = Callable[[AttributeValue], bool]
 
-MOST_BITS = 1024
+MOST_BITS = 14_000
 """How large a whole number in a definition may be."""
 
 
@@ -26,7 +26,7 @@ def checked_scalar(field: str, value: Scalar) -> None:
     """Refuse a number that no record or file could hold.
 
     Raises:
-        DefinitionError: it isn't finite, or has more than 1,024 bits.
+        DefinitionError: it isn't finite, or has more than 14,000 bits, which are 4,200 digits.
     """
     if isinstance(value, float) and not math.isfinite(value):
         raise DefinitionError(field, value, "give a finite number")
@@ -89,7 +89,7 @@ class Comparison(Audience):
         found = context.attributes.get(self.name)
         if found is None:
             return f"there is no {self.name}"
-        is_in, has = self.predicate(salt, now)(context), f"{self.name} = {shown(found)}"
+        is_in, has = self.predicate(salt, now)(context), f"{self.name} = {shown(found, 80)}"
         if is_in and self.operator in {"equals", "exists"}:
             return has
         against = f"{OPERATORS[self.operator].words} {', '.join(map(repr, self.values))}"

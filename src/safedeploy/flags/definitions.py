@@ -155,7 +155,7 @@ class FeatureFlag(Generic[T]):
         Raises:
             DefinitionError: the flag has no such variant.
         """
-        served = variant if isinstance(variant, Split) else self._named(variant)
+        served = variant if isinstance(variant, Split) else self.named(variant)
         if when is None:
             return attrs.evolve(self, default=served)
         return attrs.evolve(self, rules=(*self.rules, Rule(served, when)))
@@ -172,7 +172,7 @@ class FeatureFlag(Generic[T]):
         Raises:
             DefinitionError: no variant or an unknown one, or a flag that requires this one.
         """
-        names = tuple(other._named(variant) for variant in variants)
+        names = tuple(other.named(variant) for variant in variants)
         wanted = Prerequisite(other.key, names, other)
         return attrs.evolve(self, prerequisites=(*self.prerequisites, wanted))
 
@@ -202,6 +202,19 @@ class FeatureFlag(Generic[T]):
         from safedeploy.flags.explaining import explained
 
         return explained(self, context, Surroundings(lambda: at))
+
+    def named(self, variant: str | T) -> str:
+        """Return the name of a variant, given that or its value; a text is a name first.
+
+        Raises:
+            DefinitionError: the flag has no such variant.
+        """
+        if isinstance(variant, str) and variant in self.variants:
+            return variant
+        for name, value in self.variants.items():
+            if type(value) is type(variant) and value == variant:
+                return name
+        return self._check(variant)
 
     def disable(self) -> FeatureFlag[T]:
         """Return a new definition that serves the off variant to everybody."""
@@ -251,14 +264,6 @@ class FeatureFlag(Generic[T]):
         A split has one for each of its variants. What serves the off variant comes last.
         """
         return tuple(outcomes.resolutions(self))
-
-    def _named(self, variant: str | T) -> str:
-        if isinstance(variant, str) and variant in self.variants:
-            return variant
-        for name, value in self.variants.items():
-            if type(value) is type(variant) and value == variant:
-                return name
-        return self._check(variant)
 
     def _check(self, variant: object) -> str:
         if isinstance(variant, str) and variant in self.variants:

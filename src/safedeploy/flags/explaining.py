@@ -25,7 +25,7 @@ def explained(flag: FeatureFlag[Any], context: Context, around: Surroundings) ->
     """
     found = noted(chooser(flag, flag.resolutions, around)(context), context)
     return "\n  ".join(
-        [f"{found.explain()}; value {shown(found.value)}", *_steps(flag, context, around)]
+        [f"{found.explain()}; value {shown(found.value, 80)}", *_steps(flag, context, around)]
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_BITS = 1024
+MOST_BITS = 14_000
 """How large a whole number may be that is a variant's value."""
 
 MOST_PREREQUISITES = 32
@@ -56,7 +56,7 @@ def kept(given: Mapping[str, T]) -> Mapping[str, T]:
         raise DefinitionError("variants", given, "give at least one value, by variant name")
     for name, value in given.items():
         if type(value) not in _SIMPLE and not _can_be_kept(value):
-            mend = f"let {name!r} be a JSON value or a member of an enum"
+            mend = f"let {name!r} be JSON or a member of an enum, of fewer digits and less nesting"
             raise DefinitionError("variants", type(value).__qualname__, mend)
     return MappingProxyType(dict(given))
 

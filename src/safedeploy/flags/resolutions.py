@@ -14,13 +14,14 @@ T = TypeVar("T")
 
 
 class Reason(enum.Enum):
-    """Say why a caller got a value. The names are OpenFeature's."""
+    """Say why a caller got a value. The names are OpenFeature's, but for OVERRIDE."""
 
     STATIC = "no rule decides: everybody gets it"
     TARGETING_MATCH = "a rule matched"
     SPLIT = "a percentage or a split decided"
     DEFAULT = "no rule matched"
     DISABLED = "the flag is off"
+    OVERRIDE = "an operator or a test said so"
     STALE = "the last known good was served"
     ERROR = "something went wrong"
 

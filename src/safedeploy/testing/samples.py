@@ -11,6 +11,7 @@ from safedeploy.events import Event
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer, Check
 from safedeploy.health import HealthModel
+from safedeploy.overrides import Override
 from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Health, Usage
@@ -47,6 +48,18 @@ _EVIDENCE = Evidence(
     (Finding("errors", Verdict.HALT, "too many: \N{SNOWMAN}\n\0", wait=timedelta(seconds=9)),),
     Against.HOLDBACK,
 )
+_OVERRIDE = Override(
+    "shop#1",
+    "shop",
+    "on",
+    value=True,
+    version="1",
+    audience=Percentage(5),
+    until=AT,
+    by="7",
+    reason="to debug",
+)
+
 # Spaces, a number in another form: who reads it and writes it again writes something else.
 _UNKNOWN = '{ "$":"Renamed", "at":{"$":"time","is":"2026-01-01T00:00:00+00:00"}, "to":1e3 }'
 
@@ -62,6 +75,8 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.RecoveryStarted(AT, "said so"),
     events.Withdrawn(AT),
     events.Killed(AT, "shop", "7", "it burns"),
+    events.Overridden(AT, _OVERRIDE),
+    events.Lifted(AT, "shop", "shop#1", "7", "seen"),
     events.Unknown(AT, "Renamed", _UNKNOWN),
 )
 """One event of every kind."""

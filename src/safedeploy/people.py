@@ -1,0 +1,119 @@
+"""People: what they tell an engine: alerts, decisions, the kill switch, overrides."""
+
+from __future__ import annotations
+
+import abc
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from safedeploy.audiences import Audience
+from safedeploy.errors import DefinitionError
+from safedeploy.flags import FeatureFlag
+
+if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
+    from safedeploy.fleets import Fleet
+    from safedeploy.overrides import Override
+    from safedeploy.states import Rollout
+
+T = TypeVar("T")
+
+
+class People(abc.ABC):
+    """Listen to people. Every engine does; an engine is what has these methods."""
+
+    @abc.abstractmethod
+    def _fleet(self) -> Fleet: ...
+
+    def alert(self, rollout: Rollout | str, *, by_user: bool, reason: str) -> Rollout:
+        """Raise an alert. Once this returns, a user's has halted the rollout here.
+
+        Args:
+            rollout: which.
+            by_user: True halts at once. False, an alert about health, stops the clock until a
+                person closes it with `resume` or `abort`; unclosed at its deadline, it halts.
+            reason: what is wrong, for people; it goes into the journal, so nothing personal.
+
+        Raises:
+            RolloutStateError: the rollout has completed; `kill` the flag, or release the mend.
+        """
+        return self._fleet().alert(rollout, by_user=by_user, reason=reason)
+
+    def resume(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
+        """Close an alert with the decision to go on; the ring's bake begins again.
+
+        Raises:
+            RolloutStateError: the rollout isn't paused.
+        """
+        return self._fleet().resume(rollout, by=by, reason=reason)
+
+    def abort(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
+        """Halt a rollout. Once this returns, nobody is exposed here any more.
+
+        Raises:
+            RolloutStateError: the rollout has completed.
+        """
+        return self._fleet().abort(rollout, by=by, reason=reason)
+
+    def recover(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
+        """Begin the recovery of a halted rollout whose policy asks a person.
+
+        Raises:
+            RolloutStateError: the rollout hasn't halted.
+        """
+        return self._fleet().recover(rollout, by=by, reason=reason)
+
+    def kill(self, flag: FeatureFlag[Any], *, by: str, reason: str) -> None:
+        """Serve the flag's off variant to everybody, at once, and halt what is changing it.
+
+        A killed flag stays off until a release of it completes.
+        """
+        self._fleet().kill(flag, by=by, reason=reason)
+
+    def override(
+        self,
+        flag: FeatureFlag[T],
+        value: str | T,
+        *,
+        audience: Audience,
+        until: datetime,
+        by: str,
+        reason: str,
+    ) -> Override:
+        """Serve a value to an audience for a while, whatever rings and rules say.
+
+        Other processes on the journal follow within a second. Whoever gets it counts in no arm of
+        a release. A kill beats it; and a halt, unless it is given after that, to debug.
+
+        Args:
+            flag: a definition that has the value.
+            value: a variant's name or its value, as `FeatureFlag.serve` takes it.
+            audience: who gets it.
+            until: when that ends, with a time zone; 90 days from now at most.
+            by: an opaque id of whoever decides.
+            reason: why, for people; it goes into the journal, so nothing personal.
+
+        Raises:
+            DefinitionError: no flag, no such value, no audience, or no moment within 90 days.
+            OverrideRefusedError: the flag is killed, or 100 overrides of it stand.
+            JournalUnavailableError: it couldn't be saved; nothing has changed.
+        """
+        from safedeploy.overrides import Override
+
+        if not isinstance(flag, FeatureFlag):
+            raise DefinitionError("flag", flag, "give a FeatureFlag")
+        variant = flag.named(value)
+        served = flag.variants[variant]
+        draft = Override("", flag.key, variant, served, flag.version, audience, until, by, reason)
+        return self._fleet().override(draft)
+
+    def lift(self, override: Override | str, *, by: str, reason: str) -> None:
+        """Take an override back before its end.
+
+        Raises:
+            OverrideRefusedError: it doesn't stand, or doesn't any more.
+        """
+        self._fleet().lift(override, by=by, reason=reason)
+
+    def overrides(self) -> tuple[Override, ...]:
+        """Return the overrides that stand."""
+        return self._fleet().overrides()

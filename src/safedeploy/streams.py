@@ -1,0 +1,26 @@
+"""Streams: which of a journal's streams are about which flag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from safedeploy.changes import ChangeKind
+
+KILLS = "kills/"
+"""What the streams of what operators did begin with: kills, overrides. The flag's key follows."""
+
+
+def flag_of(stream: str) -> str:
+    """Return the key of the flag that a stream is about."""
+    if stream.startswith(KILLS):
+        return stream.removeprefix(KILLS)
+    subject = stream.rsplit("/", 2)[0].rsplit("@", 1)[0]
+    return subject.removeprefix(f"{ChangeKind.FLAG.value}:")
+
+
+def by_flag(streams: Sequence[str]) -> dict[str, list[str]]:
+    """Return the streams of each flag, oldest first, and the flags by their latest stream."""
+    grouped: dict[str, list[str]] = {}
+    for name in streams:
+        grouped[flag_of(name)] = [*grouped.pop(flag_of(name), []), name]
+    return grouped
