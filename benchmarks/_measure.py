@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
+from time import get_clock_info, perf_counter, thread_time
 from timeit import timeit
 from typing import Any
 from zlib import crc32
 
 import attrs
+
+BUSY = thread_time if get_clock_info("thread_time").resolution < 1e-6 else perf_counter
+"""Times what only computes: where it can, without the time that others take from the processor."""
 
 
 def minimal(flag: str, user: str) -> bool:
@@ -65,11 +69,16 @@ def arguments(about: str | None, *, rounds: int, quick: int) -> argparse.Namespa
 
 
 def measure(
-    yardstick: Contender, contenders: Sequence[Contender], names: dict[str, Any], rounds: int
+    yardstick: Contender,
+    contenders: Sequence[Contender],
+    names: dict[str, Any],
+    rounds: int,
+    *,
+    timer: Callable[[], float] = perf_counter,
 ) -> tuple[float, list[Row]]:
     """Return the yardstick's nanoseconds and a row per contender: medians over all rounds."""
     entrants = [yardstick, *contenders]
-    timed = [[_net(each, names) for each in entrants] for _ in range(rounds)]
+    timed = [[_net(each, names, timer) for each in entrants] for _ in range(rounds)]
     base, *others = map(median, zip(*timed, strict=True))
     rows = zip(contenders, others, strict=True)
     return base, [Row(each.name, ns, ns / base, each.bar) for each, ns in rows]
@@ -89,9 +98,9 @@ def report(benchmark: str, yardstick: float | None, rows: Sequence[Row], *, as_j
         print(f"{figures}  {row.name}{verdict}")
 
 
-def _net(each: Contender, names: dict[str, Any]) -> float:
-    empty = timeit(f"{each.loop}: pass", number=1, globals=names)
-    whole = timeit(f"{each.loop}: {each.body}", each.setup, number=1, globals=names)
+def _net(each: Contender, names: dict[str, Any], timer: Callable[[], float]) -> float:
+    empty = timeit(f"{each.loop}: pass", timer=timer, number=1, globals=names)
+    whole = timeit(f"{each.loop}: {each.body}", each.setup, timer, number=1, globals=names)
     return (whole - empty) * 1e9 / each.operations
 
 

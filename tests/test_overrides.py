@@ -72,16 +72,13 @@ def test_an_end_is_a_moment(until: Any) -> None:
 
 def test_percentages_draw_as_the_flags_rules_do() -> None:
     """An override for 5 % lets in those who would be let in by a rule for 5 %."""
-    from safedeploy.flags import FeatureFlag
-    from safedeploy.projections import overridden, settled
+    from safedeploy.flags import FeatureFlag, Surroundings
+    from safedeploy.projections import Overridden, Settled
 
     flag = FeatureFlag("shop", {"on": 7, "off": 0}, "off")
     by_rule = flag.serve("on", when=Percentage(30))
-    ask = overridden(
-        [attrs.evolve(OVERRIDE, audience=Percentage(30))],
-        settled(flag),
-        lambda: NOON - timedelta(hours=1),
-    )
+    overridden = Overridden([attrs.evolve(OVERRIDE, audience=Percentage(30))], Settled(flag))
+    ask = overridden.served(Surroundings(lambda: NOON - timedelta(hours=1)))
     for number in range(200):
         context = Context(f"user-{number}")
         assert by_rule.resolve(context).value == ask(context).value
@@ -89,14 +86,15 @@ def test_percentages_draw_as_the_flags_rules_do() -> None:
 
 def test_the_latest_wins() -> None:
     """Of several that let a context in, the one that was given last decides, until it is over."""
-    from safedeploy.flags import FeatureFlag
-    from safedeploy.projections import overridden, settled
+    from safedeploy.flags import FeatureFlag, Surroundings
+    from safedeploy.projections import Overridden, Settled
 
     flag = FeatureFlag("shop", {"on": 7, "off": 0}, "off")
     times = [NOON]
     earlier = attrs.evolve(OVERRIDE, audience=Everyone(), until=NOON + timedelta(hours=2))
     later = attrs.evolve(OVERRIDE, value=8, until=NOON + timedelta(hours=1))
-    ask = overridden([earlier, later], settled(flag), lambda: times[-1])
+    overridden = Overridden([earlier, later], Settled(flag))
+    ask = overridden.served(Surroundings(lambda: times[-1]))
     staff, others = Context("user-1", groups=["staff"]), Context("user-2")
     told = []
     for hours in range(3):

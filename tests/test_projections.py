@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safedeploy.audiences import Audience, Exposure, Group, Percentage
+from safedeploy.audiences import Audience, Exposure, Group, Percentage, Split
 from safedeploy.contexts import Context
-from safedeploy.flags import FeatureFlag, Rule
-from safedeploy.projections import released
+from safedeploy.flags import ALONE, FeatureFlag, Rule
+from safedeploy.projections import Released, value
 from safedeploy.tallies import Tally
 from safedeploy.testing import FakeClock
 from tests.laws.histories import START
@@ -41,8 +41,16 @@ def pairs(draw: st.DrawFn) -> tuple[FeatureFlag[int], FeatureFlag[int]]:
     """Draw a stable definition, and a new one: any other, or one of the same rules."""
     stable = draw(st.builds(flag, RULES, NAMES, ENABLED))
     others = st.builds(flag, RULES, NAMES, ENABLED)
-    toggled = st.just(attrs.evolve(stable, enabled=not stable.enabled))
-    return stable, draw(others | NAMES.map(stable.serve) | toggled)
+    edits = [
+        attrs.evolve(stable, enabled=not stable.enabled),
+        attrs.evolve(stable, within=Group("staff")),
+        attrs.evolve(stable, default=Split({"one": 1, "three": 1})),
+        stable.require(FeatureFlag.boolean("other", when=Group("beta")), "on"),
+        stable.require(FeatureFlag.boolean("other"), "on"),
+    ]
+    if draw(st.booleans()):
+        return stable, draw(st.sampled_from(edits))
+    return draw(st.sampled_from([stable, *edits])), draw(others | NAMES.map(stable.serve))
 
 
 @given(pairs(), st.sampled_from([0, 40, 100]), st.lists(CONTEXTS, min_size=5, max_size=20))
@@ -54,8 +62,12 @@ def test_whom_the_rollout_has_reached_gets_what_the_new_definition_says(
     """
     stable, new = definitions
     tally, reached = Tally(START, FakeClock().monotonic), Exposure("flag:shop", percent)
-    project = released(stable, new, reached, tally, rollout="r", ring="canary")
+    projection = Released(
+        stable, definition=new, exposure=reached, tally=tally, rollout="r", ring="canary"
+    )
+    project, value_of = projection.served(ALONE), projection.of(value, ALONE)
     for context in contexts:
+        assert value_of(context) == project(context).value
         served, is_reached = project(context), reached.reaches(context)
         before, after = stable.resolve(context), new.resolve(context)
         assert served.value == served.resolution.value
@@ -76,7 +88,14 @@ def test_a_new_default_is_for_those_whom_no_rule_matches(number: int) -> None:
     stable = flag([Rule("one", Group(group)) for group in groups], "two", enabled=True)
     tally = Tally(START, FakeClock().monotonic)
     everyone = Exposure("flag:shop", 100)
-    project = released(stable, stable.serve("three"), everyone, tally, rollout="r", ring="all")
+    project = Released(
+        stable,
+        definition=stable.serve("three"),
+        exposure=everyone,
+        tally=tally,
+        rollout="r",
+        ring="all",
+    ).served(ALONE)
     for group in groups:
         assert (1, None) == (
             project(Context("user-1", groups=[group])).value,

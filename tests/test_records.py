@@ -17,7 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safedeploy import events
-from safedeploy.audiences import Attribute, Audience, Everyone, Group, Percentage
+from safedeploy.audiences import (
+    Allocation,
+    Attribute,
+    Audience,
+    Everyone,
+    Group,
+    Percentage,
+    Schedule,
+    Segment,
+    Split,
+)
 from safedeploy.blocks import Block, Part
 from safedeploy.changes import Change, ChangeKind, Provenance
 from safedeploy.components import Component
@@ -642,6 +652,19 @@ FLAG: FeatureFlag[object] = FeatureFlag(
     "old",
     rules=(Rule("new", WHOM), Rule("never", Everyone())),
 )
+AIMED = FeatureFlag.boolean(
+    "express",
+    when=Segment("early", Percentage(2.5, of="tenant"))
+    | Schedule(NOON, NOON + timedelta(hours=1), zone="Europe/Berlin")
+    | Allocation("shop", 0, 12.5),
+)
+SPLIT = FeatureFlag(
+    "button",
+    {"calm": "grey", "loud": "red"},
+    "calm",
+    rules=(Rule(Split({"calm": 3, "loud": 1}, of="tenant"), Everyone()),),
+    within=Allocation("shop", 12.5, 50),
+).require(AIMED, "on")
 ARM = Counts(exposures=120, units=100, failures=3, fresh=90)
 MEMORY = (LabelTest(), None, (ARM,), MappingProxyType({"a": 1}))
 EVIDENCE = Evidence(
@@ -809,6 +832,8 @@ KEPT: list[Event | Block] = [
     events.Started(
         NOON, Change.code("shop", version="3"), Plan(rings=(HASTY, PLAN.rings[1]), health=WATCHED)
     ),
+    events.Started(NOON, AIMED.change(), PLAN, definition=AIMED),
+    events.Started(NOON, SPLIT.change(), PLAN, definition=SPLIT),
     events.Assessed(
         NOON, JUDGED, Health(NOON, NOON, REMEMBERED, BUSY, BUSY, since=NOON), timedelta(seconds=10)
     ),

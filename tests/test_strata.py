@@ -196,7 +196,7 @@ def test_strata_are_not_asked_for_where_there_are_none() -> None:
     assert "" == refused(measured, ()) == POOLED.observe(POOLED.start(NOON), measured, 0).error
 
 
-NAMED = "give audiences, by a name that isn't empty"
+NAMED = "give audiences, by a name that isn't empty, and no schedules"
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,21 @@
 Nothing here is run. mypy and pyright, both strict, must agree with every `assert_type`.
 """
 
+from datetime import UTC, datetime
+from enum import Enum
 from typing import assert_type
 
-from safedeploy import Context, Engine, Everyone, FeatureFlag, Percentage, Resolution
+from safedeploy import (
+    Context,
+    Engine,
+    Everyone,
+    FeatureFlag,
+    Layer,
+    Percentage,
+    Resolution,
+    Schedule,
+    Split,
+)
 from safedeploy.guards import Guard
 
 user = Context("user-17", {"plan": "beta"})
@@ -50,3 +62,30 @@ assert_type(new_checkout.serve("on"), FeatureFlag[bool])
 assert_type(buy_button.serve("loud", when=Percentage(50)), FeatureFlag[str])
 assert_type(page_size.serve(50, when=Everyone()), FeatureFlag[int])
 assert_type(page_size.disable(), FeatureFlag[int])
+
+# Splits, prerequisites, layers, members of enums: the type stays
+
+
+class Colour(Enum):
+    """Values of a flag."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+checkout = Layer("checkout", {"express": 40, "one-page": 40}, holdback=10)
+shade = FeatureFlag("shade", {each.name: each for each in Colour}, "RED", owner="design")
+express = FeatureFlag.boolean("express", within=checkout.share("express"), expires="2026-12-31")
+
+assert_type(shade, FeatureFlag[Colour])
+assert_type(
+    shade.serve(Colour.BLUE, when=Schedule(since=datetime(2026, 1, 1, tzinfo=UTC))),
+    FeatureFlag[Colour],
+)
+assert_type(shade.serve(Split({"RED": 1, "BLUE": 2})), FeatureFlag[Colour])
+assert_type(engine.value(shade.require(express, "on"), user), Colour)
+assert_type(shade.require(page_size, "small", 50), FeatureFlag[Colour])
+assert_type(shade.resolve(user, at=datetime(2026, 1, 1, tzinfo=UTC)).value, Colour)
+assert_type(shade.explain(user), str)
+assert_type(engine.explain(shade, user), str)
+assert_type(engine.evaluate(shade, user).explain(), str)

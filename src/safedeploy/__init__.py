@@ -13,7 +13,11 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.audiences import Audience as Audience
     from safedeploy.audiences import Everyone as Everyone
     from safedeploy.audiences import Group as Group
+    from safedeploy.audiences import Layer as Layer
     from safedeploy.audiences import Percentage as Percentage
+    from safedeploy.audiences import Schedule as Schedule
+    from safedeploy.audiences import Segment as Segment
+    from safedeploy.audiences import Split as Split
     from safedeploy.audiences import bucket as bucket
     from safedeploy.breakers import Breakers as Breakers
     from safedeploy.breakers import CircuitBreaker as CircuitBreaker
@@ -43,6 +47,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.errors import RolloutStateError as RolloutStateError
     from safedeploy.errors import SafeDeployError as SafeDeployError
     from safedeploy.flags import FeatureFlag as FeatureFlag
+    from safedeploy.flags import Prerequisite as Prerequisite
     from safedeploy.flags import Reason as Reason
     from safedeploy.flags import Resolution as Resolution
     from safedeploy.flags import Rule as Rule
@@ -99,7 +104,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.windows import since as since
 
 _ROOMS = {
-    "audiences": "Attribute Audience Everyone Group Percentage bucket",
+    "audiences": "Attribute Audience Everyone Group Layer Percentage Schedule Segment Split bucket",
     "breakers": "Breakers CircuitBreaker",
     "changes": "Change ChangeKind Provenance",
     "circuits": "Cause DecideWhen Exponential FailureRate Failures SlowCallRate",
@@ -111,7 +116,7 @@ _ROOMS = {
     " JournalInvalidError JournalUnavailableError OverrideRefusedError ReleaseRefusedError"
     " RolloutNotFoundError RolloutStateError"
     " SafeDeployError",
-    "flags": "FeatureFlag Reason Resolution Rule",
+    "flags": "FeatureFlag Prerequisite Reason Resolution Rule",
     "forecasts": "Forecast",
     "gates": "Answer Approval Check Gate Report Within at_least",
     "health": "HealthModel",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timezone
 from hashlib import blake2b
 from itertools import islice
 from types import MappingProxyType, NoneType
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -27,11 +27,24 @@ _SEQUENCES = (list, tuple, set, frozenset)
 _FIRST_8_BYTES = struct.Struct(">Q").unpack_from
 _NO_GROUPS: tuple[str, ...] = ()
 _NOBODYS: frozenset[str] = frozenset()
+_new = object.__new__
+_NONE: tuple[str, ...] = ()
+_PLAIN = frozenset({str, int, bool})
 _NOTHING: Mapping[str, AttributeValue] = MappingProxyType({})
 
 
+class _Draft:
+    """A context that isn't frozen yet.
+
+    Contexts are made for every request, and setting the fields of what is frozen takes twice as
+    long as all the rest.
+    """
+
+    __slots__ = ("__weakref__", "absent", "attributes", "groups", "key", "unit")
+
+
 @attrs.frozen(init=False, repr=False)
-class Context:
+class Context(_Draft):
     """Say for whom a flag is evaluated: a targeting key, attributes, and groups.
 
     Making one never raises. What can't be used is left out and named in `absent`; a resolution
@@ -57,24 +70,36 @@ class Context:
     absent: tuple[str, ...]
     unit: int | None
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         key: str | None = None,
         attributes: Mapping[str, object] | None = None,
         *,
         groups: Iterable[str] = _NO_GROUPS,
-    ) -> None:
-        # Written out by hand: contexts are made for every request, and generated code is slower.
-        absent: list[str] = []
-        put = object.__setattr__
-        usable = _text(key)
-        if usable is None and key is not None:
-            absent.append("targeting key")
-        put(self, "key", usable)
-        put(self, "unit", None if usable is None else mixed(usable))
-        put(self, "attributes", _NOTHING if attributes is None else _kept(attributes, absent))
-        put(self, "groups", _NOBODYS if groups is _NO_GROUPS else _named(groups, absent))
-        put(self, "absent", tuple(absent))
+    ) -> Self:
+        """Make one, as a draft first."""
+        self: Any = _new(_Draft)
+        absent = _NONE
+        if key is not None and (type(key) is not str or not key):
+            key = _text(key)
+            absent = _NONE if key else ("targeting key",)
+        self.key = key
+        try:
+            # As `mixed` does; a call would cost a tenth of all this.
+            self.unit = None if key is None else _FIRST_8_BYTES(blake2b(key.encode()).digest())[0]
+        except UnicodeEncodeError:
+            self.unit = None if key is None else mixed(key)
+        self.attributes = _NOTHING if attributes is None else _usual(attributes)
+        if self.attributes is None:
+            self.attributes, left_out = _kept(attributes)
+            absent += left_out
+        self.groups = _NOBODYS
+        if groups is not _NO_GROUPS:
+            self.groups, left_out = _named(groups)
+            absent += left_out
+        self.absent = absent
+        self.__class__ = cls
+        return self  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         """Show what the context has, and nothing of whom it is for."""
@@ -87,8 +112,13 @@ def mixed(text: str) -> int:
 
     Frozen: cohorts are drawn from it, so it must never change.
     """
-    (bits,) = _FIRST_8_BYTES(blake2b(text.encode("utf-8", "surrogatepass")).digest())
-    return int(bits)
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        encoded = text.encode("utf-8", "surrogatepass")
+    bits: int
+    (bits,) = _FIRST_8_BYTES(blake2b(encoded).digest())
+    return bits
 
 
 # Whatever a host passes, even an object that raises when it is looked at, or never ends, nothing
@@ -105,8 +135,22 @@ def _text(value: object) -> str | None:
         return None
 
 
-def _kept(given: Mapping[str, object], absent: list[str]) -> Mapping[str, AttributeValue]:
+def _usual(given: Any) -> Mapping[str, AttributeValue] | None:
+    """Return the attributes as they are, by far the most frequent case; None in any other."""
+    if type(given) is not dict:
+        return None
+    try:
+        for name, value in given.items():
+            if type(value) not in _PLAIN or type(name) is not str:
+                return None
+        return MappingProxyType({**given})
+    except Exception:  # noqa: BLE001 - as above
+        return None
+
+
+def _kept(given: Any) -> tuple[Mapping[str, AttributeValue], tuple[str, ...]]:
     kept: dict[str, AttributeValue] = {}
+    absent: list[str] = []
     try:
         kind: type = type(given)
         for name, value in given.items() if kind is dict else _first(given.items(), absent):
@@ -117,7 +161,7 @@ def _kept(given: Mapping[str, object], absent: list[str]) -> Mapping[str, Attrib
                 absent.append(f"attribute {name!r}" if type(name) is str else "attribute")
     except Exception:  # noqa: BLE001 - as above
         absent.append("attributes")
-    return MappingProxyType(kept)
+    return MappingProxyType(kept), tuple(absent)
 
 
 def _first(items: Iterable[T], absent: list[str]) -> Iterator[T]:
@@ -162,13 +206,11 @@ def _moment(value: datetime) -> datetime:
     return value if type(value) is datetime else datetime.combine(value.date(), value.timetz())
 
 
-def _named(given: Iterable[str], absent: list[str]) -> frozenset[str]:
+def _named(given: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
     try:
         names = [given] if isinstance(given, str) else list(islice(given, MOST + 1))
         texts = [text for name in names if isinstance(text := _plain(name), str)]
         kept, whole = frozenset(texts[:MOST]), len(texts) == len(names) <= MOST
     except Exception:  # noqa: BLE001 - as above
         kept, whole = _NOBODYS, False
-    if not whole:
-        absent.append("groups")
-    return kept
+    return kept, _NONE if whole else ("groups",)

@@ -132,7 +132,7 @@ class Decisions(abc.ABC):
 
         if not isinstance(flag, FeatureFlag):
             raise DefinitionError("flag", flag, "give a FeatureFlag")
-        variant = flag.serve(value).default
+        variant = flag.named(value)
         served = flag.variants[variant]
         draft = Override("", flag.key, variant, served, flag.version, audience, until, by, reason)
         return self._fleet().override(draft)

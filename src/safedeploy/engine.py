@@ -78,14 +78,31 @@ class Engine(Decisions):
 
     def value(self, flag: FeatureFlag[T], context: Context) -> T:
         """Return what a context gets; the flag's off variant if anything goes wrong."""
-        return self._exposures.serve(flag, context).value
+        try:
+            value: T = self._exposures.values[flag.mark](context)
+        except Exception:  # noqa: BLE001 - not compiled yet, or it can't be asked
+            return self._exposures.value(flag, context)
+        return value
 
     def evaluate(self, flag: FeatureFlag[T], context: Context) -> Resolution[T]:
         """Return what a context gets, and why."""
-        resolution = self._exposures.serve(flag, context).resolution
-        # By its type, because isinstance may ask an object that raises.
-        is_context = issubclass(type(context), Context)
-        return noted(resolution, context) if is_context else resolution
+        try:
+            resolution: Resolution[T] = self._exposures.served[flag.mark](context).resolution
+            if context.absent:
+                return noted(resolution, context)
+            for name, _, sure in resolution.asked:
+                if type(context.attributes.get(name)) not in sure:
+                    return noted(resolution, context)
+        except Exception:  # noqa: BLE001 - as above
+            return self._exposures.evaluate(flag, context)
+        return resolution
+
+    def explain(self, flag: FeatureFlag[Any], context: Context) -> str:
+        """Return for people how a flag decides for a context now, step by step.
+
+        The attributes that it asks for are in the text: it is for whoever asks by name.
+        """
+        return self._exposures.explained(flag, context)
 
     def guard(self, flag: FeatureFlag[T], context: Context) -> Guard[T]:
         """Return a context manager that serves a value and records how the block around it ends.

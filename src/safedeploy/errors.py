@@ -30,13 +30,13 @@ class SafeDeployError(Exception):
         return f"{self.field}={shown(self.value)}: {self.mend}"
 
 
-def shown(value: object) -> str:
+def shown(value: object, longest: int = LONGEST) -> str:
     """Return what a value looks like, in not too many letters. It never raises."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - an int of many digits has none, nor has what is broken
         return f"<{type(value).__name__}>"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 class DefinitionError(SafeDeployError, ValueError):

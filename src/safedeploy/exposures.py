@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from safedeploy import projections
 from safedeploy.clocks import SystemClock
 from safedeploy.contexts import Context
-from safedeploy.flags import FeatureFlag, Resolution
+from safedeploy.flags import FeatureFlag, Prerequisite, Resolution, Surroundings, noted
+from safedeploy.flags.choosers import constant
 from safedeploy.guards import Served
-from safedeploy.projections import Projection
+from safedeploy.projections import Forced, Overridden, Projection, Settled
 
 if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
     from safedeploy.overrides import Override
     from safedeploy.sampling import Sampler
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 Project: TypeAlias = Callable[[FeatureFlag[Any]], Projection]
 """Makes the function of a flag from its stable definition."""
@@ -30,8 +32,14 @@ FLAGS = 10_000
 class Exposures:
     """Serve flags as their rollouts and operators say.
 
+    Attributes:
+        values: functions from a context to a value, by the marks of the definitions that were asked
+            for one. Whoever is in a hurry asks them, and `value` where that goes wrong.
+        served: functions from a context to what it is served, with the reason.
+
     Args:
-        now: the time, which overrides end by; the system's, unless given.
+        now: the time, for schedules, expiry dates and the ends of overrides; the system's, unless
+            given.
         sampler: shows some of the answers; nobody sees any, unless given.
     """
 
@@ -45,24 +53,59 @@ class Exposures:
         self._killing: set[str] = set()
         self._held: set[str] = set()
         self._overrides: dict[str, Sequence[Override]] = {}
-        self._forced: dict[str, tuple[Projection, ...]] = {}
-        # Replaced, never emptied: whoever compiles from an older state stores into the older one.
-        self._table: dict[str, tuple[FeatureFlag[Any], Projection]] = {}
+        self._forced: dict[str, tuple[Forced, ...]] = {}
+        self._known: dict[str, FeatureFlag[Any]] = {}
+        self._sought: set[str] = set()
+        self._expired: set[str] = set()
+        self._anew()
+
+    def value(self, flag: FeatureFlag[T], context: Context) -> T:
+        """Return the value that a context is served. It takes no lock and never raises."""
+        try:
+            choose = self.values.get(flag.mark)
+            if choose is None:
+                values = self.values
+                choose = self._value_of(flag)
+                self._keep(values, flag, choose)
+            return cast("T", choose(context))
+        except Exception as error:  # noqa: BLE001 - in application code, evaluating never raises
+            return self._failed(flag, error).value
 
     def serve(self, flag: FeatureFlag[T], context: Context) -> Served[T]:
         """Return what a context is served. It takes no lock and never raises."""
         try:
-            table = self._table
-            if flag.key in table:
-                known, projection = table[flag.key]
-                if known is flag:
-                    return projection(context)
-            return self._compile(flag)(context)
-        except Exception as error:  # noqa: BLE001 - in application code, evaluating never raises
-            served = projections.failed(flag, error)
-            if self._sampler:
-                self._sampler.show(served.resolution)
-            return served
+            choose = self.served.get(flag.mark)
+            if choose is None:
+                served = self.served
+                choose = self._served_of(flag)
+                self._keep(served, flag, choose)
+            return choose(context)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._failed(flag, error)
+
+    def evaluate(self, flag: FeatureFlag[T], context: Context) -> Resolution[T]:
+        """Return what a context is served, and why. It takes no lock and never raises."""
+        resolution = self.serve(flag, context).resolution
+        try:
+            return noted(resolution, context)
+        except Exception:  # noqa: BLE001 - as above
+            return resolution
+
+    def explained(self, flag: FeatureFlag[Any], context: Context) -> str:
+        """Return for people how a flag decides at present, with the context's attributes."""
+        return self._projection(flag).explained(context, self._around(flag.key))
+
+    def requires(self, definition: FeatureFlag[Any]) -> set[str]:
+        """Return the keys of the flags that a definition requires, however indirectly."""
+        found: set[str] = set()
+        left = list(definition.prerequisites)
+        while left:
+            each = left.pop()
+            if each.key not in found:
+                found.add(each.key)
+                for flag in (self.settled(each.key), each.flag, self._known.get(each.key)):
+                    left += flag.prerequisites if flag is not None else ()
+        return found
 
     def settled(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that the latest completed rollout left, if no kill came after."""
@@ -89,7 +132,7 @@ class Exposures:
             definition = None  # and the kill is told to be later than this, whatever the clocks say
         if key not in self._settled or self._settled[key][0] <= at:
             self._settled[key] = (at, definition)
-        self._table = {}
+        self._anew()
 
     def kill(self, key: str, at: datetime) -> None:
         """Serve a flag's off variant from now on, whatever the journal still brings."""
@@ -104,57 +147,116 @@ class Exposures:
     def withdrawn(self, key: str) -> Generator[None]:
         """Serve the stable definition while a halt waits for the engine's lock."""
         self._held.add(key)
-        self._table = {}
+        self._anew()
         try:
             yield
         finally:
             self._held.discard(key)
-            self._table = {}
+            self._anew()
 
     def release(self, key: str, project: Project) -> None:
         """Serve a flag as its rollout says from now on."""
         self._projects[key] = project
-        self._table = {}
+        self._anew()
 
     def override(self, key: str, overrides: Sequence[Override]) -> None:
         """Let these overrides of a flag stand from now on, and no others."""
         self._overrides[key] = overrides
         if not overrides:
             del self._overrides[key]
-        self._table = {}
+        self._anew()
 
     @contextmanager
     def forced(self, resolution: Resolution[Any]) -> Generator[None]:
         """Serve everybody one answer of a flag for as long as the block lasts, whatever else is."""
-        key, projection = resolution.flag, projections.forced(resolution)
+        key, projection = resolution.flag, Forced(resolution)
         self._forced[key] = (*self._forced.get(key, ()), projection)
-        self._table = {}
+        self._anew()
         try:
             yield
         finally:
             left = tuple(each for each in self._forced.pop(key) if each is not projection)
             self._forced |= {key: left} if left else {}
-            self._table = {}
+            self._anew()
 
-    def _compile(self, flag: FeatureFlag[Any]) -> Projection:
-        table = self._table
+    def _anew(self) -> None:
+        # Replaced, never emptied: whoever compiles from an older state stores into the older ones.
+        self.values: dict[object, Callable[[Context], Any]] = {}
+        self.served: dict[object, Callable[[Context], Served[Any]]] = {}
+
+    def _keep(self, table: dict[object, A], flag: FeatureFlag[Any], choose: A) -> None:
         if len(table) >= FLAGS:
-            table = self._table = {}
-        projection = self._projection(flag)
+            self._anew()
+        table[flag.mark] = choose
+        self._know(flag)
+
+    def _value_of(self, flag: FeatureFlag[Any]) -> Callable[[Context], Any]:
+        if self._sampler is None:
+            return self._projection(flag).of(projections.value, self._around(flag.key))
+        served = self._served_of(flag)
+        return lambda context: served(context).value
+
+    def _served_of(self, flag: FeatureFlag[Any]) -> Callable[[Context], Served[Any]]:
+        served = self._projection(flag).served(self._around(flag.key))
+        return self._sampler.watched(served) if self._sampler else served
+
+    def _failed(self, flag: FeatureFlag[T], error: Exception) -> Served[T]:
+        served = projections.failed(flag, error)
         if self._sampler:
-            projection = self._sampler.watched(projection)
-        table[flag.key] = (flag, projection)
-        return projection
+            self._sampler.show(served.resolution)
+        return served
 
     def _projection(self, flag: FeatureFlag[Any]) -> Projection:
         """Return what is served of a flag. Who wins is decided here, the strongest first."""
         if forced := self._forced.get(flag.key):
             return forced[-1]
         _, stable = self._settled.get(flag.key, (None, flag))
-        project = self._projects.get(flag.key, projections.settled)
+        project = self._projects.get(flag.key, Settled)
         if flag.key in self._held:
-            return projections.settled(stable or flag.disable())
+            return Settled(stable or flag.disable())
         projection = project(stable or flag.disable())
         if stable and (overrides := self._overrides.get(flag.key)):
-            return projections.overridden(overrides, projection, self.now)
+            return Overridden(overrides, projection)
         return projection
+
+    def _around(self, *path: str) -> Surroundings:
+        """Return what the flags on a path of prerequisites can't know by themselves."""
+
+        def variant(prerequisite: Prerequisite) -> Callable[[Context], str | None]:
+            key = prerequisite.key
+            flag = prerequisite.flag or self._found(key)
+            if flag is None or key in path:
+                return constant(None)
+            return self._projection(flag).of(projections.name, self._around(*path, key))
+
+        return Surroundings(self.now, variant)
+
+    def _found(self, key: str) -> FeatureFlag[Any] | None:
+        # Sought first: if it gets known meanwhile, everything is compiled anew.
+        self._sought.add(key)
+        flag = self._known.get(key)
+        if flag is not None:
+            self._sought.discard(key)
+        return flag
+
+    def _know(self, flag: FeatureFlag[Any]) -> None:
+        """Remember a definition that the code has, for those that are known by key only."""
+        if len(self._known) >= FLAGS:
+            self._known, self._sought, self._expired = {}, set(), set()
+        self._known[flag.key] = flag
+        if flag.key in self._sought:
+            self._sought.discard(flag.key)
+            self._anew()
+        for each in flag.prerequisites:
+            if each.flag is not None and each.key not in self._known:
+                self._know(each.flag)
+        self._warn_of_expiry(flag)
+
+    def _warn_of_expiry(self, flag: FeatureFlag[Any]) -> None:
+        at = self.now() if flag.expires and flag.key not in self._expired else None
+        if at and flag.expires and at.date() > flag.expires:
+            from safedeploy import telemetry
+
+            self._expired.add(flag.key)
+            told = {"expired": flag.expires.isoformat(), "owner": flag.owner}
+            telemetry.warn("a flag should be gone from the code", flag=flag.key, **told)

@@ -268,9 +268,24 @@ class Fleet:
         if flight and flight.is_busy:
             mend = f"wait until {flight.rollout.id} is over, or abort it"
             raise ReleaseRefusedError("subject", flight.rollout.change.subject, mend)
+        self._refuse_prerequisites(definition)
         if definition == self._exposures.settled(definition.key):
             mend = "everybody has this definition: release another one, or nothing"
             raise ReleaseRefusedError("definition", definition.version, mend)
+
+    def _refuse_prerequisites(self, definition: FeatureFlag[Any]) -> None:
+        required = self._exposures.requires(definition)
+        if definition.key in required:
+            mend = "let no prerequisite lead back to the flag"
+            raise ReleaseRefusedError("prerequisites", definition.key, mend)
+        for flight in self._roster.busy():
+            changed, changing = flight.rollout.change.name, flight.rollout.definition
+            depends = changing and definition.key in self._exposures.requires(changing)
+            if changed in required or depends:
+                # What one of them does would be blamed on the other.
+                which = "requires it" if depends else "is required by it"
+                mend = f"{changed!r} {which}: wait until {flight.rollout.id} is over, or abort it"
+                raise ReleaseRefusedError("prerequisites", definition.key, mend)
 
 
 _COMPLETED = "it has completed: kill the flag, or release another change"

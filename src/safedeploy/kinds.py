@@ -46,8 +46,9 @@ KINDS: tuple[tuple[type[Any], ...], ...] = (
     (signals.Objective, signals.Burn, signals.Window, signals.Threshold, signals.Reading),
     (verdicts.Verdict, verdicts.Scope, verdicts.Counts, verdicts.Finding, verdicts.Evidence),
     (verdicts.Against,),
-    (flags.FeatureFlag, flags.Rule),
+    (flags.FeatureFlag, flags.Rule, flags.Prerequisite),
     (audiences.Everyone, audiences.Percentage, audiences.Group, audiences.Comparison),
-    (audiences.AllOf, audiences.AnyOf, audiences.Not),
+    (audiences.AllOf, audiences.AnyOf, audiences.Not, audiences.Segment, audiences.Schedule),
+    (audiences.Allocation, audiences.Split),
     (Between, Days, Intersection, Union, Complement),
 )

@@ -1,16 +1,16 @@
-"""Projections: a flag, and the rollout that changes it, become one function that is fast to ask."""
+"""Projections: a flag, and the rollout that changes it, become functions that are fast to ask."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from safedeploy.audiences import Exposure, Percentage, Predicate
+from safedeploy.audiences import MASK, Exposure, Percentage, Split, multiplier, threshold
 from safedeploy.contexts import Context
-from safedeploy.flags import FeatureFlag, Resolution
+from safedeploy.flags import FeatureFlag, Resolution, Surroundings, chooser
+from safedeploy.flags.choosers import constant
 from safedeploy.guards import Served
 from safedeploy.tallies import Tally
 
@@ -18,27 +18,72 @@ if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
     from safedeploy.overrides import Override
 
 T = TypeVar("T")
+A = TypeVar("A")
 
-Projection: TypeAlias = Callable[[Context], Served[Any]]
-
-
-def settled(flag: FeatureFlag[Any], *, detail: str = "") -> Projection:
-    """Return the function of a flag that no rollout is changing."""
-    index = flag.index
-    served = tuple(_served(attrs.evolve(found, detail=detail)) for found in flag.resolutions)
-    return lambda context: served[index(context)]
+Take: TypeAlias = Callable[[Any, str], A]
+"""What is asked for of a variant, by its value and its name."""
 
 
-def released(
-    stable: FeatureFlag[Any],
-    definition: FeatureFlag[Any],
-    exposure: Exposure,
-    tally: Tally,
-    *,
-    rollout: str,
-    ring: str,
-) -> Projection:
-    """Return the function of a flag that a rollout moves from a stable to a new definition.
+class Projection(Protocol):
+    """What a flag serves at present."""
+
+    def of(self, take: Take[A], around: Surroundings) -> Callable[[Context], A]:
+        """Return a function from a context to what is asked for of its variant."""
+        ...
+
+    def served(self, around: Surroundings) -> Callable[[Context], Served[Any]]:
+        """Return a function from a context to what it is served, with the reason."""
+        ...
+
+    def explained(self, context: Context, around: Surroundings) -> str:
+        """Return for people how it decides, with the context's attributes."""
+        ...
+
+
+def value(value: Any, _: str) -> Any:
+    """Take a variant's value."""
+    return value
+
+
+def name(_: Any, variant: str) -> str | None:
+    """Take a variant's name."""
+    return variant
+
+
+@attrs.frozen
+class Settled:
+    """A flag that no rollout is changing.
+
+    Args:
+        flag: its stable definition.
+        detail: what there is to say of that.
+    """
+
+    flag: FeatureFlag[Any]
+    detail: str = attrs.field(default="", kw_only=True)
+
+    def of(self, take: Take[A], around: Surroundings) -> Callable[[Context], A]:
+        """Return a function from a context to what is asked for of its variant."""
+        return _taken(self.flag, take, around)
+
+    def served(self, around: Surroundings) -> Callable[[Context], Served[Any]]:
+        """Return a function from a context to what it is served, with the reason."""
+        found = self.flag.resolutions
+        if self.detail:
+            found = tuple(each.adding(self.detail) for each in found)
+        return chooser(self.flag, [_served(each) for each in found], around)
+
+    def explained(self, context: Context, around: Surroundings) -> str:
+        """Return for people how it decides, with the context's attributes."""
+        from safedeploy.flags.explaining import explained
+
+        found = explained(self.flag, context, around)
+        return f"{found}\n  {self.detail}" if self.detail else found
+
+
+@attrs.frozen
+class Released:
+    """A flag that a rollout moves from a stable to a new definition.
 
     Args:
         stable: what those get whom the rollout hasn't reached.
@@ -49,76 +94,163 @@ def released(
         ring: the name of the ring that it has reached.
     """
 
-    def pair(old: Resolution[Any], new: Resolution[Any]) -> tuple[Served[Any], Served[Any]]:
+    stable: FeatureFlag[Any]
+    definition: FeatureFlag[Any] = attrs.field(kw_only=True)
+    exposure: Exposure = attrs.field(kw_only=True)
+    tally: Tally = attrs.field(kw_only=True)
+    rollout: str = attrs.field(kw_only=True)
+    ring: str = attrs.field(kw_only=True)
+
+    def of(self, take: Take[A], around: Surroundings) -> Callable[[Context], A]:
+        """Return a function from a context to what is asked for of its variant."""
+        new, old = (_taken(each, take, around) for each in (self.definition, self.stable))
+        return self._parted(new, old)
+
+    def served(self, around: Surroundings) -> Callable[[Context], Served[Any]]:
+        """Return a function from a context to what it is served, with the reason.
+
+        Who isn't affected by the rollout is told nothing of it, and tallied nowhere.
+        """
+        stable, definition = self.stable, self.definition
+        if _decide_alike(stable, definition):
+            # Whom the rules match is asked once, not twice.
+            pairs = map(self._pair, stable.resolutions, definition.resolutions)
+            pair_of = chooser(stable, [*pairs], around)
+            is_reached = Percentage(self.exposure.percent).predicate(self.exposure.salt)
+            return lambda context: pair_of(context)[is_reached(context)]
+        rows = [
+            [self._pair(old, new) for old in stable.resolutions] for new in definition.resolutions
+        ]
+        row_of = chooser(definition, rows, around)
+        number_of = chooser(stable, range(len(stable.outcomes)), around)
+        is_reached = Percentage(self.exposure.percent).predicate(self.exposure.salt)
+        return lambda context: row_of(context)[number_of(context)][is_reached(context)]
+
+    def explained(self, context: Context, around: Surroundings) -> str:
+        """Return for people how it decides, with the context's attributes."""
+        from safedeploy.flags.explaining import explained
+
+        share = Percentage(self.exposure.percent)
+        is_reached = share.matches(context, salt=self.exposure.salt)
+        found = explained(self.definition if is_reached else self.stable, context, around)
+        reached = (
+            f"ring {self.ring!r} of {self.rollout} has{'' if is_reached else ' not'} reached it"
+        )
+        return f"{found}\n  {reached}: {share.told(context, self.exposure.salt)}"
+
+    def _parted(
+        self, new: Callable[[Context], A], old: Callable[[Context], A]
+    ) -> Callable[[Context], A]:
+        if self.exposure.percent == 100:
+            return new
+        times, end = multiplier(self.exposure.salt), threshold(self.exposure.percent)
+
+        def choose(context: Context) -> A:
+            # As a percentage decides; a call would cost as much again.
+            unit = context.unit
+            return (old if unit is None or unit * times & MASK >= end else new)(context)
+
+        return choose
+
+    def _pair(self, old: Resolution[Any], new: Resolution[Any]) -> tuple[Served[Any], Served[Any]]:
         if _agree(old, new):
             return (_served(old), _served(old))
-        old = attrs.evolve(old, rollout=rollout)
-        new = attrs.evolve(new, rollout=rollout, ring=ring)
-        baseline = Served(old, old.value, tally, tally.baseline)
-        return (baseline, Served(new, new.value, tally, tally.canary))
-
-    table = tuple(
-        tuple(pair(old, new) for old in stable.resolutions) for new in definition.resolutions
-    )
-    is_reached = Percentage(exposure.percent).predicate(exposure.salt)
-    if (stable.rules, stable.enabled) == (definition.rules, definition.enabled):
-        return _of_pairs(stable, tuple(row[n] for n, row in enumerate(table)), is_reached)
-    index_of_new, index_of_old = definition.index, stable.index
-    return lambda context: table[index_of_new(context)][index_of_old(context)][is_reached(context)]
+        old = attrs.evolve(old, rollout=self.rollout)
+        new = attrs.evolve(new, rollout=self.rollout, ring=self.ring)
+        baseline = Served(old, old.value, self.tally, self.tally.baseline)
+        return (baseline, Served(new, new.value, self.tally, self.tally.canary))
 
 
-def _of_pairs(
-    flag: FeatureFlag[Any],
-    pairs: tuple[tuple[Served[Any], Served[Any]], ...],
-    is_reached: Predicate,
-) -> Projection:
-    """Return the function of a flag whose rules stay: whom they match is asked once, not twice."""
-    if len(pairs) == 1:
-        [pair] = pairs
-        return lambda context: pair[is_reached(context)]
-    if len(pairs) == 2:
-        # Nearly every flag has one rule, and these functions are called for every request.
-        matches, (some, others) = flag.rules[0].when.predicate(flag.key), pairs
-        return lambda context: (some if matches(context) else others)[is_reached(context)]
-    index = flag.index
-    return lambda context: pairs[index(context)][is_reached(context)]
-
-
-def overridden(
-    overrides: Sequence[Override], otherwise: Projection, now: Callable[[], datetime]
-) -> Projection:
-    """Return the function of a flag that operators override.
+@attrs.frozen
+class Overridden:
+    """A flag that operators override.
 
     Whoever is let in by an override is in no arm: what happens to them says nothing of a change.
 
     Args:
         overrides: those that stand; of several that let a context in, the latest decides.
-        otherwise: the function of the flag for everybody else.
-        now: the time.
+        otherwise: what serves everybody else.
     """
-    asked = [
-        (each.audience.predicate(each.flag), each.until, _served(each.resolution))
-        for each in reversed(overrides)
-    ]
 
-    def ask(context: Context) -> Served[Any]:
-        for matches, until, served in asked:
-            if matches(context) and now() < until:
-                return served
-        return otherwise(context)
+    overrides: Sequence[Override]
+    otherwise: Projection
 
-    return ask
+    def of(self, take: Take[A], around: Surroundings) -> Callable[[Context], A]:
+        """Return a function from a context to what is asked for of its variant."""
+        answers = [take(each.value, each.variant) for each in self.overrides]
+        return self._asking(answers, self.otherwise.of(take, around), around)
+
+    def served(self, around: Surroundings) -> Callable[[Context], Served[Any]]:
+        """Return a function from a context to what it is served, with the reason."""
+        answers = [_served(each.resolution) for each in self.overrides]
+        return self._asking(answers, self.otherwise.served(around), around)
+
+    def explained(self, context: Context, around: Surroundings) -> str:
+        """Return for people how it decides, with the context's attributes."""
+        answers = [each.resolution.explain() for each in self.overrides]
+        return self._asking(answers, lambda it: self.otherwise.explained(it, around), around)(
+            context
+        )
+
+    def _asking(
+        self, answers: Sequence[A], otherwise: Callable[[Context], A], around: Surroundings
+    ) -> Callable[[Context], A]:
+        now = around.now
+        asked = [
+            (each.audience.predicate(each.flag, now), each.until, answer)
+            for each, answer in zip(reversed(self.overrides), reversed(answers), strict=True)
+        ]
+
+        def ask(context: Context) -> A:
+            for matches, until, answer in asked:
+                if matches(context) and (at := now()) is not None and at < until:
+                    return answer
+            return otherwise(context)
+
+        return ask
 
 
-def forced(resolution: Resolution[Any]) -> Projection:
-    """Return the function of a flag that has one answer, for everybody, in no arm."""
-    served = _served(resolution)
-    return lambda _: served
+@attrs.frozen(eq=False)
+class Forced:
+    """A flag that has one answer, for everybody, in no arm."""
+
+    resolution: Resolution[Any]
+
+    def of(self, take: Take[A], around: Surroundings) -> Callable[[Context], A]:
+        """Return a function from a context to what is asked for of its variant."""
+        return constant(take(self.resolution.value, self.resolution.variant))
+
+    def served(self, around: Surroundings) -> Callable[[Context], Served[Any]]:
+        """Return a function from a context to what it is served, with the reason."""
+        return constant(_served(self.resolution))
+
+    def explained(self, context: Context, around: Surroundings) -> str:
+        """Return for people how it decides."""
+        return self.resolution.explain()
 
 
 def failed(flag: FeatureFlag[T], error: Exception) -> Served[T]:
     """Return what a caller is served when asking went wrong."""
     return _served(flag.failed(error))
+
+
+def _taken(flag: FeatureFlag[Any], take: Take[A], around: Surroundings) -> Callable[[Context], A]:
+    return chooser(flag, [take(flag.variants[name], name) for name in flag.outcomes], around)
+
+
+def _decide_alike(one: FeatureFlag[Any], other: FeatureFlag[Any]) -> bool:
+    """Tell whether two definitions have their answers in the same cases, number by number."""
+    return one.enabled == other.enabled and _cases(one) == _cases(other)
+
+
+def _cases(flag: FeatureFlag[Any]) -> tuple[object, ...]:
+    served = (flag.default, *(rule.variant for rule in flag.rules))
+    return (
+        [rule.when for rule in flag.rules],
+        [each if isinstance(each, Split) else None for each in served],
+        [(each, each.flag) for each in flag.prerequisites],
+        flag.within,
+    )
 
 
 def _agree(old: Resolution[Any], new: Resolution[Any]) -> bool:

@@ -281,10 +281,10 @@ class Roster:
         if not rollout.in_flight or not reached.percent or rollout.definition is None:
             self._tallies.close(rollout.id)
             detail = f"withdrawn: {rollout.id}" if rollout.is_withdrawn else ""
-            return partial(projections.settled, detail=detail)
+            return partial(projections.Settled, detail=detail)
         asked = Asked.by(rollout.plan.health, rollout.change.subject, reached.percent)
         return partial(
-            projections.released,
+            projections.Released,
             definition=rollout.definition,
             exposure=reached,
             tally=self._tallies.open(rollout.id, flight.exposure, rollout.exposed_at, asked),

@@ -31,11 +31,16 @@ def checked_strata(strata: Mapping[str, Audience]) -> Mapping[str, Audience]:
         DefinitionError: something else, or an empty name.
     """
     are_fine = isinstance(strata, Mapping) and all(
-        isinstance(name, str) and name and isinstance(audience, Audience)
+        isinstance(name, str)
+        and name
+        and isinstance(audience, Audience)
+        and not audience.is_timed()
         for name, audience in strata.items()
     )
     if not are_fine:
-        raise DefinitionError("strata", strata, "give audiences, by a name that isn't empty")
+        raise DefinitionError(
+            "strata", strata, "give audiences, by a name that isn't empty, and no schedules"
+        )
     return frozen(dict(sorted(strata.items())))
 
 

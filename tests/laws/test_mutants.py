@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -11,12 +12,12 @@ import pytest
 from hypothesis import Phase, settings
 
 from safedeploy import contexts, openings, projections, rollouts, states
-from safedeploy.audiences import Exposure, Percentage, Predicate
+from safedeploy.audiences import Exposure, Now, Percentage, Predicate, multiplier, threshold
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
 from safedeploy.events import Alerted, Answered, Assessed, Event, Withdrawn, Woken
 from safedeploy.exposures import Exposures
-from safedeploy.flags import FeatureFlag, Resolution, noted
+from safedeploy.flags import ALONE, FeatureFlag, Reason, Resolution, noted
 from safedeploy.guards import Served
 from safedeploy.projections import Projection
 from safedeploy.sampling import Sampler
@@ -47,10 +48,10 @@ class Mutant:
     planted: object
     check: Callable[..., Any]
     arguments: tuple[object, ...] = ()
-    fails_with: type[Exception] = AssertionError
+    fails_with: type[BaseException] = AssertionError
 
 
-def salted_with_itself(self: Percentage, salt: str) -> Predicate:
+def salted_with_itself(self: Percentage, salt: str, now: Now) -> Predicate:
     """Draw every percentage anew."""
     return lambda context: (
         context.unit is not None and hash((context.unit, self.percent)) % 100 < self.percent
@@ -65,19 +66,20 @@ def exposed_though_halted(rollout: Rollout) -> Exposure:
 
 def serve_without_a_net(self: Exposures, flag: FeatureFlag[Any], context: Context) -> Served[Any]:
     """Let whatever goes wrong reach the application."""
-    return self._compile(flag)(context)
+    return self._projection(flag).served(self._around(flag.key))(context)
 
 
-def resolution_without_rule(self: FeatureFlag[Any], *args: Any, **_: Any) -> Resolution[Any]:
+def resolution_without_rule(
+    flag: FeatureFlag[Any], variant: str, reason: Reason, **_: Any
+) -> Resolution[Any]:
     """Forget which rule matched."""
-    variant, reason = args
-    return Resolution(self.key, self.variants[variant], variant, reason, self.version)
+    return Resolution(flag.key, flag.variants[variant], variant, reason, flag.version)
 
 
 def overridden_though_killed(self: Exposures, flag: FeatureFlag[Any]) -> Projection:
     """Let an operator's override win, whatever happened."""
     overrides = self._overrides.get(flag.key, ())
-    return projections.overridden(overrides, PROJECTION(self, flag), self.now)
+    return projections.Overridden(overrides, PROJECTION(self, flag))
 
 
 def leave_on(enough: Verdict) -> Callable[[Rollout, states.Baking, Assessed], Rollout]:
@@ -141,7 +143,9 @@ def command_nothing(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Comm
     return TRANSITION(rollout, event)[0], ()
 
 
-def show_what_is_absent(self: Sampler, projection: Projection) -> Projection:
+def show_what_is_absent(
+    self: Sampler, projection: Callable[[Context], Served[Any]]
+) -> Callable[[Context], Served[Any]]:
     """Show what the caller gets told of their own context."""
 
     def ask(context: Context) -> Served[Any]:
@@ -160,8 +164,8 @@ MUTANTS = [
     Mutant(
         "E1",
         "buckets come from the hash of this process",
-        "safedeploy.contexts.mixed",
-        lambda text: hash(text) % 2**64,
+        "safedeploy.contexts._FIRST_8_BYTES",
+        lambda digest: (hash(digest) % 2**64,),
         test_exposure.test_every_process_gives_the_same_answers,
     ),
     Mutant(
@@ -174,7 +178,7 @@ MUTANTS = [
     Mutant(
         "E3",
         "all flags draw the same people first",
-        "safedeploy.audiences.multiplier",
+        "safedeploy.flags.choosers.multiplier",
         lambda salt: MIXED("") | 1,
         test_exposure.test_flags_draw_fairly_and_by_themselves,
         ("UUID",),
@@ -182,8 +186,8 @@ MUTANTS = [
     Mutant(
         "E3",
         "keys aren't mixed",
-        "safedeploy.contexts.mixed",
-        lambda text: int.from_bytes(text.encode()[-8:], "big"),
+        "safedeploy.contexts.blake2b",
+        lambda key: SimpleNamespace(digest=lambda: key[-8:].rjust(8, b"\0")),
         test_exposure.test_flags_draw_fairly_and_by_themselves,
         ("sequential",),
     ),
@@ -229,9 +233,76 @@ MUTANTS = [
     Mutant(
         "E6",
         "a resolution doesn't name its rule",
-        "safedeploy.flags.FeatureFlag._resolution",
+        "safedeploy.flags.outcomes.resolution",
         resolution_without_rule,
         test_exposure.test_a_resolution_explains_itself,
+    ),
+    Mutant(
+        "E1",
+        "an engine doesn't tell schedules the time",
+        "safedeploy.exposures.Exposures._around",
+        lambda self, *path: ALONE,
+        test_exposure.test_the_same_question_has_the_same_answer,
+    ),
+    Mutant(
+        "E6",
+        "what is explained stops before the step that decided",
+        "safedeploy.flags.explaining._rules",
+        lambda flag, context, around: iter(()),
+        test_exposure.test_the_whole_path_can_be_told,
+    ),
+    Mutant(
+        "E7",
+        "flags of one layer draw apart",
+        "safedeploy.audiences.layers.Allocation._draw",
+        property(
+            lambda self: (multiplier(f"{self.start}"), threshold(self.start), threshold(self.end))
+        ),
+        test_exposure.test_flags_of_one_layer_exclude_each_other,
+    ),
+    Mutant(
+        "E7",
+        "a release exposes whom a layer holds back",
+        "safedeploy.flags.choosers._outside",
+        lambda matches: lambda context: False,
+        test_exposure.test_no_release_exposes_who_is_held_back,
+    ),
+    Mutant(
+        "E8",
+        "a prerequisite is taken for met",
+        "safedeploy.flags.choosers._unmet",
+        lambda prerequisite, around: lambda context: False,
+        test_exposure.test_an_unmet_prerequisite_turns_a_flag_off,
+    ),
+    Mutant(
+        "E8",
+        "a prerequisite is asked as the code has it",
+        "safedeploy.exposures.Exposures._around",
+        lambda self, *path: ALONE,
+        test_exposure.test_a_prerequisite_is_asked_as_it_is_served,
+    ),
+    Mutant(
+        "E8",
+        "a flag is released whatever its prerequisites do",
+        "safedeploy.fleets.Fleet._refuse_prerequisites",
+        lambda self, definition: None,
+        test_exposure.test_a_flag_is_not_released_while_its_prerequisite_is,
+        fails_with=pytest.fail.Exception,
+    ),
+    Mutant(
+        "E8",
+        "prerequisites may lead back",
+        "safedeploy.flags.fields.check_prerequisites",
+        lambda flag: None,
+        test_exposure.test_prerequisites_form_no_cycle,
+        fails_with=pytest.fail.Exception,
+    ),
+    Mutant(
+        "J3",
+        "a resolution shows what an attribute was",
+        "safedeploy.flags.resolutions.lacking",
+        lambda context, asked: [f"missing: {context.attributes}"],
+        test_exposure.test_a_resolution_tells_nothing_of_whom_it_is_for,
     ),
     Mutant(
         "A1",

@@ -179,7 +179,7 @@ def test_compiled_flags_are_bounded() -> None:
     with patch.object(exposures, "FLAGS", 100):
         for number in range(1000):
             engine.value(FeatureFlag.boolean(f"flag-{number}", when=Percentage(5)), Context("u"))
-            assert len(engine._exposures._table) <= 100
+            assert len(engine._exposures.served) <= 100
 
 
 @pytest.mark.law("S1")

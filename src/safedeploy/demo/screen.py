@@ -51,7 +51,7 @@ class Screen:
 
 def version(rollout: Rollout) -> str:
     """Return the name of what a rollout releases."""
-    return rollout.definition.default if rollout.definition else ""
+    return str(rollout.definition.default) if rollout.definition else ""
 
 
 def standing(rollout: Rollout) -> str:

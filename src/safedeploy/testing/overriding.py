@@ -27,7 +27,7 @@ def overridden(engine: Engine, flag: FeatureFlag[T], value: str | T) -> Generato
     Raises:
         DefinitionError: the flag has no such variant.
     """
-    variant = flag.serve(value).default
+    variant = flag.named(value)
     served = flag.variants[variant]
     detail = "overridden by a test"
     answer = Resolution(flag.key, served, variant, Reason.OVERRIDE, flag.version, detail=detail)
