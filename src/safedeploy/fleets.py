@@ -11,6 +11,7 @@ from typing import Any
 from safedeploy import events, openings
 from safedeploy.changes import Change, Provenance
 from safedeploy.clocks import Clock
+from safedeploy.conflicts import refuse_conflict
 from safedeploy.errors import JournalConflictError, ReleaseRefusedError, RolloutStateError
 from safedeploy.events import Event
 from safedeploy.exposures import Exposures
@@ -249,7 +250,7 @@ class Fleet:
             self._roster.catch_up()
             if flight := self._roster.read(name):
                 return flight
-            self._refuse_conflict(definition)
+            refuse_conflict(definition, self._roster, self._exposures)
             at = self._exposures.after(definition.key, self._clock.now())
             try:
                 return self._roster.begin(events.Started(at, change, plan, attempt, definition))
@@ -257,35 +258,6 @@ class Fleet:
                 continue  # somebody was faster: decide anew
         mend = "ask again; if that doesn't help, a later version has begun it: upgrade this one"
         raise ReleaseRefusedError("rollout", name, mend)
-
-    def _refuse_conflict(self, definition: FeatureFlag[Any]) -> None:
-        flight = self._roster.present(definition.key)
-        if unread := self._roster.unread.get(definition.key):
-            mend = f"{unread} can't be read: upgrade this process, or give its journal the kinds"
-            raise ReleaseRefusedError("subject", definition.key, mend)
-        if flight:
-            flight.try_to_save()  # its end comes before the next one's begin, for everybody
-        if flight and flight.is_busy:
-            mend = f"wait until {flight.rollout.id} is over, or abort it"
-            raise ReleaseRefusedError("subject", flight.rollout.change.subject, mend)
-        self._refuse_prerequisites(definition)
-        if definition == self._exposures.settled(definition.key):
-            mend = "everybody has this definition: release another one, or nothing"
-            raise ReleaseRefusedError("definition", definition.version, mend)
-
-    def _refuse_prerequisites(self, definition: FeatureFlag[Any]) -> None:
-        required = self._exposures.requires(definition)
-        if definition.key in required:
-            mend = "let no prerequisite lead back to the flag"
-            raise ReleaseRefusedError("prerequisites", definition.key, mend)
-        for flight in self._roster.busy():
-            changed, changing = flight.rollout.change.name, flight.rollout.definition
-            depends = changing and definition.key in self._exposures.requires(changing)
-            if changed in required or depends:
-                # What one of them does would be blamed on the other.
-                which = "requires it" if depends else "is required by it"
-                mend = f"{changed!r} {which}: wait until {flight.rollout.id} is over, or abort it"
-                raise ReleaseRefusedError("prerequisites", definition.key, mend)
 
 
 _COMPLETED = "it has completed: kill the flag, or release another change"
