@@ -22,7 +22,17 @@ from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.states import Rollout, State
 from safedeploy.verdicts import Verdict
-from tests.laws.histories import AUTHOR, EVERY, HEALTH, START, STRANGE, Move, assessed, confirmed
+from tests.laws.histories import (
+    AUTHOR,
+    EVERY,
+    HEALTH,
+    SAID,
+    START,
+    STRANGE,
+    Move,
+    assessed,
+    confirmed,
+)
 
 LONG = 3 * EVERY
 """Every deadline of these plans is as near as this, so that the times before it are few."""
@@ -111,7 +121,7 @@ def _strange(plan: Plan) -> Mapping[str, Move]:
     }
     others = {
         name: move
-        for name, move in STRANGE.items()
+        for name, move in {**STRANGE, **SAID}.items()
         if not name.startswith("assessed") and _is_heard(move(begun(plan), START), plan)
     }
     return {**others, **gates, **judged}
