@@ -137,13 +137,14 @@ def _text(value: object) -> str | None:
 
 def _usual(given: Any) -> Mapping[str, AttributeValue] | None:
     """Return the attributes as they are, by far the most frequent case; None in any other."""
+    attributes: Any = given  # after the next line, type checkers take it for a dict of anything
     if type(given) is not dict:
         return None
     try:
-        for name, value in given.items():
+        for name, value in attributes.items():
             if type(value) not in _PLAIN or type(name) is not str:
                 return None
-        return MappingProxyType({**given})
+        return MappingProxyType({**attributes})
     except Exception:  # noqa: BLE001 - as above
         return None
 
@@ -152,8 +153,7 @@ def _kept(given: Any) -> tuple[Mapping[str, AttributeValue], tuple[str, ...]]:
     kept: dict[str, AttributeValue] = {}
     absent: list[str] = []
     try:
-        kind: type = type(given)
-        for name, value in given.items() if kind is dict else _first(given.items(), absent):
+        for name, value in _first(given.items(), absent):
             usable = _usable(value)
             if type(name) is str and usable is not None:
                 kept[name] = usable
