@@ -1,10 +1,14 @@
 """Hypothesis profiles, and the rule that CI skips nothing."""
 
+import concurrent.futures.thread  # noqa: F401 - as below
 import os
 import re
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Whoever registers with forks first is told last that one begins. The executors' lock would keep a
+# fork from beginning within a fork, so it has to be taken after the hooks that tests try that in.
 
 # The everyday run and the long one are the same every time, so that no build fails by chance; a
 # search is another every time, and prints how to repeat what it found.
