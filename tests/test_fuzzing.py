@@ -168,7 +168,7 @@ def make(name: str) -> Any:
     return HOSTILE[name]()
 
 
-MADE: st.SearchStrategy[Any] = st.sampled_from(sorted(HOSTILE)).map(make)
+MADE: st.SearchStrategy[Any] = st.builds(make, st.sampled_from(sorted(HOSTILE)))
 PLAIN = st.one_of(
     st.none(),
     st.booleans(),
