@@ -34,13 +34,6 @@ from tests.laws.histories import (
     confirmed,
 )
 
-LONG = 3 * EVERY
-"""Every deadline of these plans is as near as this, so that the times before it are few."""
-
-
-WAITS = (0, 1, 3)
-"""After how many intervals what is owed may happen; after three, every deadline has passed."""
-
 Checked: TypeAlias = Callable[[Rollout, Event, Rollout], object]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import attrs
 import pytest
@@ -17,6 +16,7 @@ from safedeploy.states import Rollout
 from safedeploy.verdicts import Evidence, Verdict
 from tests.laws.explored import Explored, small
 from tests.laws.histories import AUTHOR, EVERY
+from tests.laws.planted import replaced, without
 
 SHORT = (small(), small(rings=1, people=True, ask=True))
 """Some 13,000 states: all that there are."""
@@ -251,16 +251,6 @@ def test_many_states_of_larger_plans_are_lawful(capsys: pytest.CaptureFixture[st
 
 
 # Planted bugs, each of which the search has to find
-
-
-def replaced(kind: type, do: Callable[..., Any]) -> dict[tuple[type, type], object]:
-    """Return the machine's table, with another handler for one kind of event."""
-    return {pair: do if pair[1] is kind else was for pair, was in rollouts.TRANSITIONS.items()}
-
-
-def without(*pairs: tuple[type, type]) -> dict[tuple[type, type], object]:
-    """Return the machine's table, with holes."""
-    return {pair: do for pair, do in rollouts.TRANSITIONS.items() if pair not in pairs}
 
 
 def leave_on_silence(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Rollout:

@@ -36,6 +36,7 @@ from tests.laws import (
     test_sharing,
     test_watching,
 )
+from tests.laws.planted import replaced, without
 
 
 @attrs.frozen
@@ -112,16 +113,6 @@ def judge_again(rollout: Rollout, state: states.Moving, event: Assessed) -> Roll
     """Decide while replaying."""
     rollout.plan.health.judge(rollout.health, rollout.plan.criteria(0, event.at))
     return rollouts._assessed(rollout, state, event)
-
-
-def without(*pairs: tuple[type, type]) -> dict[tuple[type, type], object]:
-    """Return the machine's table, with holes."""
-    return {pair: do for pair, do in rollouts.TRANSITIONS.items() if pair not in pairs}
-
-
-def replaced(kind: type, handler: object) -> dict[tuple[type, type], object]:
-    """Return the machine's table, with another handler for one kind of event."""
-    return {pair: handler if pair[1] is kind else do for pair, do in rollouts.TRANSITIONS.items()}
 
 
 def heard_of_whatever(rollout: Rollout, state: states.Advancing, event: Answered) -> object:

@@ -9,11 +9,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Self
+
+import attrs
 
 from safedeploy.statistics.logarithms import log, log_sum
 
 RESERVE = 0.2
 """The share of the stake that is kept back for regressions that begin late."""
+
+
+@attrs.frozen
+class Staked:
+    """Hold a wealth: what is staked on several bets, and what is kept back as cash.
+
+    Attributes:
+        cash: what isn't staked yet; the whole stake at the start is 1.
+        stakes: the log of what is staked on each bet.
+    """
+
+    cash: float = RESERVE
+    stakes: tuple[float, ...] = ()
+
+    @property
+    def log_wealth(self) -> float:
+        """The natural log of the wealth: an e-value at any time. 0 at the start."""
+        return total(self.cash, self.stakes)
+
+    def stake(self, share: float) -> Self:
+        """Return the test with a share of the first reserve moved from cash to all stakes alike.
+
+        Args:
+            share: 0..1 of `RESERVE`; no more is moved than is left, and none back. When to move
+                must not depend on what comes later.
+        """
+        cash, stakes = staked(self.cash, self.stakes, share)
+        return attrs.evolve(self, cash=cash, stakes=stakes)
 
 
 def evenly(number: int) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import attrs
 
-from safedeploy.statistics.bets import RESERVE, evenly, staked, total
+from safedeploy.statistics.bets import Staked, evenly
 from safedeploy.statistics.caps import capped
 
 ALTERNATIVES = (1.2, 1.6, 2.5, 6.0, 60.0)
@@ -25,7 +25,7 @@ _LOGS = tuple(map(math.log, ALTERNATIVES))
 
 
 @attrs.frozen
-class LabelTest:
+class LabelTest(Staked):
     """Hold the wealth of a bet that failures come from the canary more often than its share.
 
     Attributes:
@@ -35,17 +35,11 @@ class LabelTest:
             until both arms have exposures; else the share isn't known.
     """
 
-    cash: float = RESERVE
     stakes: tuple[float, ...] = evenly(len(ALTERNATIVES))
     canary: int = 0
     baseline: int = 0
     canary_failures: int = 0
     baseline_failures: int = 0
-
-    @property
-    def log_wealth(self) -> float:
-        """The natural log of the wealth: an e-value at any time. 0 at the start."""
-        return total(self.cash, self.stakes)
 
     def update(
         self,
@@ -88,16 +82,6 @@ class LabelTest:
             counts = canary, baseline, canary_failures, baseline_failures
             stakes = capped(self.cash, self.stakes, stakes, _LOGS, counts, enough=enough)
         return LabelTest(self.cash, stakes)
-
-    def stake(self, share: float) -> LabelTest:
-        """Return the test with a share of the first reserve moved from cash to all stakes alike.
-
-        Args:
-            share: 0..1 of `RESERVE`; no more is moved than is left, and none back. When to move
-                must not depend on what comes later.
-        """
-        cash, stakes = staked(self.cash, self.stakes, share)
-        return attrs.evolve(self, cash=cash, stakes=stakes)
 
     def forget(self) -> LabelTest:
         """Return the test without the exposures that wait: the arms' shares are about to change."""

@@ -9,39 +9,23 @@ Sources: Wald, Sequential Analysis; Waudby-Smith and Ramdas, Estimating means by
 from __future__ import annotations
 
 import math
-from typing import Self
 
 import attrs
 
-from safedeploy.statistics.bets import RESERVE, evenly, staked, total
+from safedeploy.statistics.bets import RESERVE, Staked, evenly
 from safedeploy.statistics.labels import ALTERNATIVES
 from safedeploy.statistics.margins import BETTER
 
 
 @attrs.frozen
-class _Limit:
+class _Limit(Staked):
     """Hold a stake that is spread over how many times a limit the truth may be."""
 
     floor: bool = False
-    cash: float = RESERVE
+    cash: float = RESERVE  # again, as records hold it here
     stakes: tuple[float, ...] = attrs.Factory(
         lambda self: evenly(len(_ratios(self.floor))), takes_self=True
     )
-
-    @property
-    def log_wealth(self) -> float:
-        """The natural log of the wealth: an e-value at any time. 0 at the start."""
-        return total(self.cash, self.stakes)
-
-    def stake(self, share: float) -> Self:
-        """Return the test with a share of the first reserve moved from cash to all stakes alike.
-
-        Args:
-            share: 0..1 of `RESERVE`; no more is moved than is left, and none back. When to move
-                must not depend on what comes later.
-        """
-        cash, stakes = staked(self.cash, self.stakes, share)
-        return attrs.evolve(self, cash=cash, stakes=stakes)
 
 
 @attrs.frozen
