@@ -16,6 +16,7 @@ from safedeploy.traffic import Traffic
     [
         ("per_minute", {"per_minute": 0}),
         ("per_minute", {"per_minute": -1.0}),
+        ("per_minute", {"per_minute": math.nextafter(0, 1)}),
         ("per_minute", {"per_minute": math.nan}),
         ("per_minute", {"per_minute": math.inf}),
         ("per_minute", {"per_minute": "600"}),

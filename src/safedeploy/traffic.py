@@ -10,6 +10,8 @@ import attrs
 from safedeploy.errors import DefinitionError
 from safedeploy.validators import NOTHING, a, frozen, real
 
+_LEAST = 1e-100  # of people a minute: with fewer yet, sums of time overflow
+
 
 @attrs.frozen(kw_only=True)
 class Traffic:
@@ -33,8 +35,8 @@ class Traffic:
     )
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < self.per_minute < math.inf:
-            raise DefinitionError("per_minute", self.per_minute, "give a number above 0")
+        if not _LEAST <= self.per_minute < math.inf:
+            raise DefinitionError("per_minute", self.per_minute, "give a number well above 0")
         if not 0 <= self.failing < 1:
             raise DefinitionError("failing", self.failing, "give a share below 1, such as 0.01")
         for name, share in self.meeting.items():
