@@ -68,6 +68,8 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.people import Person as Person
     from safedeploy.plans import Plan as Plan
     from safedeploy.plans import Ring as Ring
+    from safedeploy.reviews import Review as Review
+    from safedeploy.reviews import Severity as Severity
     from safedeploy.rollbacks import RollBack as RollBack
     from safedeploy.rollbacks import RollbackPolicy as RollbackPolicy
     from safedeploy.rollouts import exposure as exposure
@@ -125,6 +127,7 @@ _ROOMS = {
     "overrides": "Override",
     "people": "Person",
     "plans": "Plan Ring",
+    "reviews": "Review Severity",
     "rollbacks": "RollBack RollbackPolicy",
     "rollouts": "exposure fold pending transition",
     "sampling": "Sampling",

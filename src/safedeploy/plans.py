@@ -15,6 +15,7 @@ from safedeploy.errors import DefinitionError
 from safedeploy.forecasts import Forecast, RingForecast
 from safedeploy.gates import Gate, leaves, refuse_twins
 from safedeploy.health import HealthModel
+from safedeploy.reviews import Reviewed
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.sights import Asked
 from safedeploy.signals import Criteria
@@ -109,7 +110,7 @@ def _rings(rings: Iterable[Ring]) -> tuple[Ring, ...]:
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class Plan(Reviewed):
     """Say how a change reaches everybody. A value: compare it, digest it, print it.
 
     Args:
