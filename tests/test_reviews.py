@@ -105,6 +105,7 @@ WEAK: dict[str, list[dict[str, Any]]] = {
 JUST_SOUND: list[dict[str, Any]] = [
     with_ring(0, percent=10),
     with_ring(0, percent=2.5),
+    {"rings": (attrs.evolve(CANARY, percent=10), attrs.evolve(EVERYONE, gates=EARLY.gates))},
     {"must_see": 5},
     {"power": 0.8},
     {"assess_every": timedelta(minutes=10)},
