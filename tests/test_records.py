@@ -852,6 +852,15 @@ KEPT: list[Event | Block] = [
     ),
     events.Approved(NOON, "managers", GUARDED, "0f" * 32, Person("8", ["managers"]), "fine"),
     events.Revoked(NOON, "managers", GUARDED, Person("8", ["managers"]), "not so fine"),
+    events.Promoted(NOON, GUARDED, Person("8", ["managers"]), "it can't wait"),
+    events.Started(
+        NOON,
+        Change.code("shop", version="4"),
+        Plan(rings=PLAN.rings, health=HealthModel(Usage(at_least=100)), promoters=["managers"]),
+        attempt=2,
+        by=Person("8"),
+        why="the database is back",
+    ),
     Unknown(
         NOON,
         "Promoted",

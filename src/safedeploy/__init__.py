@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.errors import JournalInvalidError as JournalInvalidError
     from safedeploy.errors import JournalUnavailableError as JournalUnavailableError
     from safedeploy.errors import OverrideRefusedError as OverrideRefusedError
+    from safedeploy.errors import PromotionRefusedError as PromotionRefusedError
     from safedeploy.errors import ReleaseRefusedError as ReleaseRefusedError
     from safedeploy.errors import RolloutNotFoundError as RolloutNotFoundError
     from safedeploy.errors import RolloutStateError as RolloutStateError
@@ -115,8 +116,8 @@ _ROOMS = {
     "contexts": "Context",
     "engine": "Engine",
     "errors": "ApprovalRefusedError CircuitOpenError DefinitionError JournalConflictError"
-    " JournalInvalidError JournalUnavailableError OverrideRefusedError ReleaseRefusedError"
-    " RolloutNotFoundError RolloutStateError"
+    " JournalInvalidError JournalUnavailableError OverrideRefusedError PromotionRefusedError"
+    " ReleaseRefusedError RolloutNotFoundError RolloutStateError"
     " SafeDeployError",
     "flags": "FeatureFlag Prerequisite Reason Resolution Rule",
     "forecasts": "Forecast",

@@ -15,6 +15,7 @@ from safedeploy.errors import DefinitionError
 from safedeploy.forecasts import Forecast, RingForecast
 from safedeploy.gates import Gate, leaves, refuse_twins
 from safedeploy.health import HealthModel
+from safedeploy.people import named, names
 from safedeploy.reviews import Reviewed
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.sights import Asked
@@ -126,6 +127,8 @@ class Plan(Reviewed):
         alert_deadline: how long an alert about health may wait for a person before it halts.
         assess_every: how often health is assessed. Evidence expires after two such intervals, and
             a longer gap than three earns no bake.
+        promoters: the roles of those who may promote a ring by hand, though never the author;
+            anybody else, unless given.
 
     Raises:
         DefinitionError: no rings, a name twice, percentages that fall, a ring that leaves nobody to
@@ -145,6 +148,9 @@ class Plan(Reviewed):
     power: float = attrs.field(default=0.9, converter=real, validator=validators.a(float))
     alert_deadline: timedelta = attrs.field(default=timedelta(hours=1), validator=duration)
     assess_every: timedelta = attrs.field(default=timedelta(seconds=10), validator=duration)
+    promoters: frozenset[str] = attrs.field(
+        default=frozenset(), converter=names, validator=named, metadata=ADDED
+    )
 
     def __attrs_post_init__(self) -> None:
         self._check_rings()

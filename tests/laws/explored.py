@@ -26,6 +26,7 @@ from tests.laws.histories import (
     AUTHOR,
     EVERY,
     HEALTH,
+    ROLES,
     SAID,
     START,
     STRANGE,
@@ -81,6 +82,7 @@ def small(
         on_issue=RollbackPolicy.roll_back(ask=ask),
         alert_deadline=2 * EVERY,
         assess_every=EVERY,
+        promoters=ROLES,
     )
 
 
@@ -203,7 +205,9 @@ def _seen(state: Any, at: datetime, far: timedelta) -> object:
     return type(state), *(_told(getattr(state, name), at, far) for name in _NAMES[type(state)])
 
 
-def _told(value: Any, at: datetime, far: timedelta) -> object:
+def _told(  # noqa: PLR0911 - one answer for each kind of value
+    value: Any, at: datetime, far: timedelta
+) -> object:
     """Return a value with its times counted from the present, as far as that counts."""
     if isinstance(value, datetime):
         return max(-far, value - at)
@@ -215,6 +219,8 @@ def _told(value: Any, at: datetime, far: timedelta) -> object:
         return value.gate, value.who, _told(max(at, value.until), at, far)
     if type(value) in _NAMES:
         return _seen(value, at, far)
+    if isinstance(value, events.Promoted):
+        return value.is_explained
     return type(value) if isinstance(value, Event) else value
 
 

@@ -55,6 +55,7 @@ def plan(*, ask: bool = False, people: bool = False, bake: timedelta = 2 * EVERY
         health=HEALTH,
         on_issue=RollbackPolicy.roll_back(ask=ask),
         assess_every=EVERY,
+        promoters=ROLES,
     )
 
 
@@ -121,6 +122,12 @@ def revoked(rollout: Rollout, gate: str, at: datetime) -> events.Revoked:
     return events.Revoked(at, gate, rollout.guarded, Person(PEOPLE[0], ROLES), "not so fine")
 
 
+def promoted(rollout: Rollout, at: datetime, **wrong: Any) -> events.Promoted:
+    """Make a promotion of what is exposed, by somebody who may, with a reason."""
+    event = events.Promoted(at, rollout.scope, Person(PEOPLE[0], ROLES), "it can't wait")
+    return attrs.evolve(event, **wrong)
+
+
 Move = Callable[[Rollout, datetime], Event]
 
 
@@ -157,7 +164,22 @@ UNBOUND: dict[str, Move] = {
 }
 """Every way in which evidence can miss the exposure that it should be about."""
 
+PROMOTED: dict[str, Move] = {
+    "promoted": promoted,
+    "promoted without a reason": lambda rollout, at: promoted(rollout, at, reason=" "),
+    "promoted by the author": lambda rollout, at: promoted(rollout, at, by=Person(AUTHOR, ROLES)),
+    "promoted by a guest": lambda rollout, at: promoted(rollout, at, by=Person("8", ["guests"])),
+    "promoted an earlier exposure": lambda rollout, at: promoted(
+        rollout, at, scope=attrs.evolve(rollout.scope, epoch=rollout.epoch - 1)
+    ),
+    "promoted another attempt": lambda rollout, at: promoted(
+        rollout, at, scope=attrs.evolve(rollout.scope, attempt=rollout.attempt + 1)
+    ),
+}
+"""Promotions by hand; all but the first two never count."""
+
 STRANGE: dict[str, Move] = {
+    **PROMOTED,
     **{f"assessed {verdict.name}": partial(_judged, verdict) for verdict in Verdict},
     **UNBOUND,
     "without evidence": lambda rollout, at: _unbound(rollout, at, findings=()),

@@ -72,11 +72,14 @@ def assessed(before: Rollout, event: events.Assessed, after: Rollout) -> None:
         assert isinstance(after.state, states.Paused)
     elif not is_bound(before, evidence, event):
         assert stands(before) == stands(after)
+    elif isinstance(state, states.Baking) and state.promoted and state.promoted.reason.strip():
+        assert not isinstance(after.state, states.Baking)
     elif verdict is not Verdict.PASS or not evidence.canary.exposures:
         assert (type(state), state.ring) == (type(after.state), after.state.ring)
     elif isinstance(state, states.Baking):
         earned = state.baked + min(event.baked, event.at - state.seen)
-        assert (earned >= before.ring.bake) == (not isinstance(after.state, states.Baking))
+        is_enough = earned >= before.ring.bake or state.promoted is not None
+        assert is_enough == (not isinstance(after.state, states.Baking))
 
 
 def applied(before: Rollout, event: events.Applied, after: Rollout) -> None:
@@ -150,6 +153,19 @@ def aborted(before: Rollout, event: events.Aborted, after: Rollout) -> None:
         assert stands(before) == stands(after)
 
 
+def promoted(before: Rollout, event: events.Promoted, after: Rollout) -> None:
+    """A1: by hand a bake is shortened, by who may, with a PASS or a reason; nothing else is."""
+    if stands(before) == stands(after):
+        return
+    assert isinstance(before.state, states.Baking)
+    assert after.state == attrs.evolve(before.state, promoted=event)
+    assert event.scope == before.scope
+    assert event.by.id != AUTHOR
+    assert event.by.roles & before.plan.promoters
+    seen = before.evidence
+    assert event.reason.strip() or (seen and seen.but_for(before.accepted) is Verdict.PASS)
+
+
 def resumed(before: Rollout, event: events.Resumed, after: Rollout) -> None:
     """A pause ends where it began, and what was baked before is lost."""
     if isinstance(before.state, states.Paused):
@@ -171,6 +187,7 @@ LAWS: dict[type, Callable[..., None]] = {
     events.Aborted: aborted,
     events.Resumed: resumed,
     events.Approved: approved,
+    events.Promoted: promoted,
 }
 
 
@@ -278,16 +295,21 @@ def resume_on_a_pass(rollout: Rollout, state: states.Moving, event: events.Asses
     return after
 
 
+def leave_by_hand(rollout: Rollout, state: states.Baking, event: events.Promoted) -> Rollout:
+    """Let whoever says so leave the ring."""
+    return rollouts._leave(rollout, event.at)
+
+
 BAKED, ASSESSED = rollouts._baked, rollouts._assessed
 
 BUGS: dict[str, tuple[str, object]] = {
     "a ring is left in silence": ("safedeploy.rollouts._baked", leave_on_silence),
     "evidence of another time counts": (
-        "safedeploy.rollouts._is_of_exposure",
+        "safedeploy.rollouts.is_of_exposure",
         lambda rollout, event: rollout.reached >= 0 and event.evidence.scope == rollout.scope,
     ),
     "evidence of elsewhere counts": (
-        "safedeploy.rollouts._is_of_exposure",
+        "safedeploy.rollouts.is_of_exposure",
         lambda rollout, event: rollout.reached >= 0,
     ),
     "a halt is ignored while paused": (
@@ -318,6 +340,19 @@ BUGS: dict[str, tuple[str, object]] = {
     "an approval counts for ever": (
         "safedeploy.gates.Approval.opens",
         lambda self, shown: any(word.gate == self.name for word in shown.words),
+    ),
+    "a promotion counts whatever it is of": (
+        "safedeploy.proofs.is_grounded",
+        lambda rollout, event: True,
+    ),
+    "a promotion of an earlier exposure counts": (
+        "safedeploy.rollouts.counts",
+        lambda rollout, event: event.by.id != AUTHOR and bool(event.reason.strip()),
+    ),
+    "an author promotes": ("safedeploy.proofs.why_not", lambda rollout, by: ""),
+    "a promotion leaves by itself": (
+        "safedeploy.rollouts.TRANSITIONS",
+        replaced(events.Promoted, leave_by_hand),
     ),
     "a pause keeps what was baked": (
         "safedeploy.rollouts.TRANSITIONS",
