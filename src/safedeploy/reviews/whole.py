@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
+from typing import cast
 
 import attrs
 
@@ -147,9 +148,7 @@ class Reviewed:
 
     __slots__ = ()
 
-    def lint(
-        self: Subject, traffic: Traffic | None = None, *, waive: Mapping[str, str] = NOTHING
-    ) -> Review:
+    def lint(self, traffic: Traffic | None = None, *, waive: Mapping[str, str] = NOTHING) -> Review:
         """Say how well the plan keeps the practices, and where it is weak, with mends.
 
         Args:
@@ -159,15 +158,20 @@ class Reviewed:
         Raises:
             DefinitionError: a waiver of no lint, or without a reason.
         """
-        return review(self, traffic, waive)
+        return review(self._subject, traffic, waive)
 
-    def mermaid(self: Subject) -> str:
+    def mermaid(self) -> str:
         """Return a diagram of the rings and their gates, in Mermaid's words."""
-        return mermaid.draw(self)
+        return mermaid.draw(self._subject)
 
-    def svg(self: Subject) -> str:
+    def svg(self) -> str:
         """Return a picture of the rings and their gates."""
-        return pictures.draw(self)
+        return pictures.draw(self._subject)
 
-    def _repr_html_(self: Subject) -> str:
-        return f"{pictures.draw(self)}\n<pre>{html.escape(str(review(self, None, NOTHING)))}</pre>"
+    def _repr_html_(self) -> str:
+        return f"{self.svg()}\n<pre>{html.escape(str(self.lint()))}</pre>"
+
+    @property
+    def _subject(self) -> Subject:
+        # To pyright, fields with converters aren't properties, though they are read like some.
+        return cast("Subject", self)
