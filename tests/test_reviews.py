@@ -54,7 +54,9 @@ def model(*signals: Any, **given: Any) -> HealthModel:
 CANARY = Ring("canary", percent=5, bake=6 * HOUR)
 EARLY = Ring("early", percent=25, bake=12 * HOUR, gates=(SIGNED, OPEN))
 EVERYONE = Ring("everyone", percent=100, bake=DAY)
-SOUND = Plan(before=(REVIEWED,), rings=(CANARY, EARLY, EVERYONE), health=model())
+SOUND = Plan(
+    before=(REVIEWED,), rings=(CANARY, EARLY, EVERYONE), health=model(), promoters={"managers"}
+)
 
 
 def with_ring(number: int, **changed: Any) -> dict[str, Any]:
@@ -94,8 +96,9 @@ WEAK: dict[str, list[dict[str, Any]]] = {
     "no-usage": [{"health": model(ERRORS, UserReports(), waive={"usage": "a batch"})}],
     "little-usage": [{"health": model(ERRORS, UserReports(), Usage(at_least=99))}],
     "never-halts": [{"health": model(ErrorRate(severity=LOOKED_AT), UserReports(), USE)}],
-    "no-check": [{"before": ()}],
+    "no-check": [{"before": ()}, {"before": (), "windows": OPEN.window}],
     "no-approval": [with_ring(1, gates=(OPEN,))],
+    "anybody-promotes": [{"promoters": ()}],
     "no-bake": [with_ring(0, bake=0 * HOUR)],
     "shorter-bake": [with_ring(1, bake=5 * HOUR)],
     "brief-bake": [with_ring(2, bake=23 * HOUR)],
@@ -106,6 +109,7 @@ JUST_SOUND: list[dict[str, Any]] = [
     with_ring(0, percent=10),
     with_ring(0, percent=2.5),
     {"rings": (attrs.evolve(CANARY, percent=10), attrs.evolve(EVERYONE, gates=EARLY.gates))},
+    {"windows": OPEN.window, **with_ring(1, gates=(SIGNED,))},
     {"must_see": 5},
     {"power": 0.8},
     {"assess_every": timedelta(minutes=10)},
@@ -162,6 +166,8 @@ STRICTER: list[Callable[[Plan], dict[str, Any]]] = [
     lambda it: {"before": (*it.before, Check("yet another"))},
     lambda it: {"rings": [attrs.evolve(r, gates=(*r.gates, Approval("ops"))) for r in it.rings]},
     lambda it: {"rings": [attrs.evolve(r, after=(*r.after, OPEN)) for r in it.rings]},
+    lambda it: {"windows": OPEN.window},
+    lambda it: {"promoters": it.promoters | {"managers"}},
     lambda it: {
         "rings": [attrs.evolve(r, bake=2 * r.bake, deadline=2 * r.deadline) for r in it.rings]
     },
@@ -273,7 +279,7 @@ def test_a_review_reads_well() -> None:
     plan = attrs.evolve(SOUND, before=(), **with_ring(2, bake=0 * HOUR))
     text = str(plan.lint(TRAFFIC))
 
-    assert "21 of 26 lints pass, 80.8 %" == text.splitlines()[0]
+    assert "22 of 27 lints pass, 81.5 %" == text.splitlines()[0]
     assert "P21  0 of 1  checks before a deployment" in text
     [gravest] = [line for line in text.splitlines() if line.startswith("error")]
     mend = "give it an hour at least: bake=timedelta(hours=1)"
@@ -340,6 +346,15 @@ def test_gates_are_in_the_picture() -> None:
     assert "before: release managers & business hours" in texts
     assert texts.index("early") < texts.index("after: 1 approval of ops") < texts.index("everyone")
     assert "before: 2 approvals of release managers" in [it.text for it in elements(SOUND)]
+
+
+def test_windows_are_told_once_for_each_ring() -> None:
+    """A ring keeps to its windows before and after, and they are told before it."""
+    plan = attrs.evolve(SOUND, windows=OPEN.window)
+    told = [it.text for it in elements(plan) if (it.text or "").startswith("before: window")]
+
+    assert 3 == len(told) == plan.mermaid().count("window")
+    assert not any((it.text or "").startswith("after:") for it in elements(plan))
 
 
 LABEL = re.compile(r'(?P<id>\w+)(?:\{\{"(?P<gate>[^"]*)"\}\}|\["(?P<ring>[^"]*)"\])')

@@ -177,7 +177,7 @@ def _baked(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Ro
     if state.promoted:
         shown, needed = shown or state.promoted.is_explained, timedelta(0)
     if shown and baked >= needed:
-        if openings.are_open(rollout.ring.after, state.shown.later(event.at)):
+        if openings.are_open(rollout.plan.after(state.ring), state.shown.later(event.at)):
             return _leave(rollout, event.at)
         if not state.earned:
             state = attrs.evolve(state, earned=True, shown=Shown(event.at))
@@ -227,7 +227,7 @@ def _woken_while_paused(rollout: Rollout, state: states.Paused, event: events.Wo
 
 
 def _woken(rollout: Rollout, state: states.Advancing, event: events.Woken) -> Rollout:
-    late = event.at >= state.since + rollout.ring.deadline
+    late = event.at >= openings.due(rollout, state)
     shown = state.shown.later(event.at)
     return _to(rollout, attrs.evolve(state, shown=shown, overdue=late or state.overdue))
 

@@ -22,6 +22,7 @@ from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.states import Rollout, State
 from safedeploy.verdicts import Verdict
+from safedeploy.windows import Window
 from tests.laws.histories import (
     AUTHOR,
     EVERY,
@@ -53,6 +54,7 @@ def small(
     people: bool = False,
     bakes: int = 1,
     late: int = 3,
+    windows: Window | None = None,
 ) -> Plan:
     """Make a plan of few rings, each behind so many gates.
 
@@ -63,6 +65,7 @@ def small(
         people: whether somebody has to approve the first ring, in time.
         bakes: how many intervals each ring bakes.
         late: after how many a ring is late: the more, the more times there are to tell apart.
+        windows: when it goes on.
     """
     percents = (1, 50, 100)[-rings:]
     signed = (Approval("owners", expires=late * EVERY),) if people else ()
@@ -83,6 +86,7 @@ def small(
         alert_deadline=2 * EVERY,
         assess_every=EVERY,
         promoters=ROLES,
+        windows=windows,
     )
 
 
@@ -197,8 +201,21 @@ def key(rollout: Rollout) -> object:
     evidence, far = rollout.evidence, rollout.ring.deadline
     judged = (evidence.verdict, evidence.canary.exposures > 0) if evidence else None
     exposed_at = min(rollout.at - rollout.exposed_at, far)
-    told = _seen(rollout.state, rollout.at, far)
-    return rollout.epoch, rollout.reached, exposed_at, judged, rollout.accepted, told
+    told = _seen(rollout.state, rollout.at, far), _opened(rollout)
+    return rollout.epoch, rollout.reached, exposed_at, judged, rollout.accepted, *told
+
+
+def _opened(rollout: Rollout) -> object:
+    """Return how its windows stand, and how what was shown to its gates last knew of them."""
+    window, shown = rollout.plan.windows, getattr(rollout.state, "shown", None)
+    times = [rollout.at, *([shown.at] if shown else [])] if window else []
+    return tuple((window.contains(at), _ahead(window, at, rollout)) for at in times if window)
+
+
+def _ahead(window: Window, at: datetime, rollout: Rollout) -> timedelta:
+    flip = window.next_change(at)
+    assert flip
+    return max(-rollout.ring.deadline, flip - rollout.at)
 
 
 def _seen(state: Any, at: datetime, far: timedelta) -> object:

@@ -26,6 +26,7 @@ from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Usage
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Counts, Evidence, Finding, Verdict
+from safedeploy.windows import Window
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = timedelta(seconds=10)
@@ -36,6 +37,30 @@ USED = Counts(exposures=100, units=100, failures=0, fresh=100)
 AUTHOR = "7"
 PEOPLE = ("8", "9", "10")
 ROLES = ("managers", "owners")
+
+
+@attrs.frozen(repr=False)
+class Blink(Window):
+    """Open for two intervals, closed for two, and so on: a window in which a history has room."""
+
+    period: timedelta = 4 * EVERY
+
+    def contains(self, at: datetime) -> bool:
+        return (at - START) % self.period < self.period / 2
+
+    def flip(self, at: datetime, until: datetime) -> datetime | None:
+        half = self.period / 2
+        flip = at + half - (at - START) % half
+        return flip if flip <= until else None
+
+    def times(self) -> Iterator[datetime]:
+        return iter(())
+
+    def zone_at(self, flip: datetime) -> str:
+        return "UTC"
+
+    def __repr__(self) -> str:
+        return f"Blink({self.period!r})"
 
 
 def plan(*, ask: bool = False, people: bool = False, bake: timedelta = 2 * EVERY) -> Plan:
@@ -265,10 +290,11 @@ def histories(draw: st.DrawFn, *, people: bool = False, least: int = 0) -> tuple
     drawn = draw(
         st.lists(st.tuples(moves(people=people), st.integers(0, 3)), min_size=least, max_size=40)
     )
-    return tuple(_played(begin, drawn))
+    return tuple(played(begin, drawn))
 
 
-def _played(begin: events.Started, drawn: list[tuple[Move, int]]) -> Iterator[Step]:
+def played(begin: events.Started, drawn: list[tuple[Move, int]]) -> Iterator[Step]:
+    """Make the moves one after the other, each so many intervals after the last."""
     before = rollouts.begin(begin)
     for move, intervals in drawn:
         event = move(before, before.at + intervals * EVERY)

@@ -11,17 +11,25 @@ import pytest
 
 from safedeploy import commands, events, rollouts, states
 from safedeploy.events import Event
-from safedeploy.gates import Answer, Approval, Check, Gate
+from safedeploy.gates import Answer, Approval, Check, Gate, Within
 from safedeploy.plans import Plan
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Evidence, Verdict
 from tests.laws.explored import Explored, small
-from tests.laws.histories import AUTHOR, EVERY
+from tests.laws.histories import AUTHOR, EVERY, Blink
 
 SHORT = (small(), small(rings=1, people=True, ask=True))
-"""Some 13,000 states: all that there are."""
+"""Some 32,000 states: all that there are."""
 
-LONG = (small(rings=3, gates=2, bakes=3, late=6), small(rings=3, bakes=2, late=9, ask=True))
+FROZEN = small(rings=1, gates=0, windows=Blink(2 * EVERY))
+FROZEN_STATES = 3000
+"""So many of a plan that has windows, whose every state is several: how the windows stand."""
+
+LONG = (
+    small(rings=3, gates=2, bakes=3, late=6),
+    small(rings=3, bakes=2, late=9, ask=True),
+    small(windows=Blink()),
+)
 STATES = 51_000
 """So many of each of the long ones."""
 
@@ -51,9 +59,17 @@ def is_open(gate: Gate, state: states.Pending, at: datetime) -> bool:
     """Tell whether a gate of these plans has been shown what it asks for, by what is written."""
     if isinstance(gate, Check):
         return gate.name in {opening.gate for opening in state.shown.opened}
+    if isinstance(gate, Within):
+        return gate.window.contains(at)
     assert isinstance(gate, Approval)
     words = (word for word in state.shown.words if word.gate == gate.name and word.until > at)
     return len({word.who for word in words} - {AUTHOR}) >= gate.quorum
+
+
+def is_within(rollout: Rollout, event: Event) -> bool:
+    """Tell whether something happens while the plan's windows are open."""
+    windows = rollout.plan.windows
+    return windows is None or windows.contains(event.at)
 
 
 # What holds in every step, by the event that makes it
@@ -72,14 +88,16 @@ def assessed(before: Rollout, event: events.Assessed, after: Rollout) -> None:
         assert isinstance(after.state, states.Paused)
     elif not is_bound(before, evidence, event):
         assert stands(before) == stands(after)
-    elif isinstance(state, states.Baking) and state.promoted and state.promoted.reason.strip():
-        assert not isinstance(after.state, states.Baking)
+    elif isinstance(state, states.Baking) and state.promoted and state.promoted.is_explained:
+        assert is_within(before, event) == (not isinstance(after.state, states.Baking))
     elif verdict is not Verdict.PASS or not evidence.canary.exposures:
         assert (type(state), state.ring) == (type(after.state), after.state.ring)
     elif isinstance(state, states.Baking):
         earned = state.baked + min(event.baked, event.at - state.seen)
         is_enough = earned >= before.ring.bake or state.promoted is not None
-        assert is_enough == (not isinstance(after.state, states.Baking))
+        assert (is_enough and is_within(before, event)) == (
+            not isinstance(after.state, states.Baking)
+        )
 
 
 def applied(before: Rollout, event: events.Applied, after: Rollout) -> None:
@@ -199,6 +217,7 @@ def check(before: Rollout, event: Event, after: Rollout) -> None:
     assert after.at == max(before.at, event.at)
     assert after.epoch - before.epoch in {0, 1}
     assert shows <= shown or isinstance(event, events.Applied) or completes
+    assert shows <= shown or is_within(before, event)
     assert shows == 0 or not isinstance(after.state, states.Stopped)
     if isinstance(before.state, states.Paused) and isinstance(after.state, states.Advancing):
         assert isinstance(event, events.Resumed)
@@ -220,7 +239,7 @@ def check_state(rollout: Rollout) -> None:
     watched = rollout.reached >= 0 and isinstance(rollout.state, states.Moving)
     assert watched == any(isinstance(command, commands.Assess) for command in owed)
     for command in owed:
-        if isinstance(command, commands.Wake):
+        if isinstance(command, commands.Wake) and command.id.endswith(".wake"):
             late = rollouts.following(rollout, events.Woken(command.at))
             paged = any(isinstance(each, commands.Page) for each in rollouts.pending(late))
             assert paged or isinstance(late.state, states.Halted)
@@ -259,6 +278,12 @@ def test_every_state_of_small_plans_is_lawful(capsys: pytest.CaptureFixture[str]
     found = [explored(plan, most=STATES) for plan in SHORT]
     assert all(each.is_whole for each in found)
     assert told(found, capsys) > 10_000
+
+
+@pytest.mark.law("A9")
+def test_the_states_of_a_plan_with_windows_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever happens while they are open or closed, windows hold what exposes, and no halt."""
+    assert told([explored(FROZEN, most=FROZEN_STATES)], capsys) == FROZEN_STATES
 
 
 @pytest.mark.long
@@ -300,6 +325,12 @@ def leave_by_hand(rollout: Rollout, state: states.Baking, event: events.Promoted
     return rollouts._leave(rollout, event.at)
 
 
+def halt_unless_frozen(rollout: Rollout, state: states.Moving, event: Event) -> Rollout:
+    """Let a freeze stop everything, a halt as well."""
+    return HALT(rollout, state, event) if is_within(rollout, event) else rollout
+
+
+HALT = rollouts._halt
 BAKED, ASSESSED = rollouts._baked, rollouts._assessed
 
 BUGS: dict[str, tuple[str, object]] = {
@@ -362,6 +393,12 @@ BUGS: dict[str, tuple[str, object]] = {
     ),
 }
 
+FREEZES: dict[str, tuple[str, object]] = {
+    "a freeze blocks a halt": ("safedeploy.rollouts._halt", halt_unless_frozen),
+    "a ring begins in a freeze": ("safedeploy.plans.Plan.gates", lambda self, number: self.before),
+    "a rollout completes in a freeze": ("safedeploy.plans.Plan.after", lambda self, number: ()),
+}
+
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_the_search_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,3 +406,13 @@ def test_the_search_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(*BUGS[bug])
     with pytest.raises(AssertionError):
         explored(small(rings=1, people=True), most=STATES)
+
+
+@pytest.mark.parametrize("bug", FREEZES)
+def test_the_search_finds_a_planted_bug_of_freezes(
+    bug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Likewise, where a plan has windows."""
+    monkeypatch.setattr(*FREEZES[bug])
+    with pytest.raises(AssertionError):
+        explored(FROZEN, most=FROZEN_STATES)

@@ -30,6 +30,7 @@ from tests.laws import (
     test_breaking_points,
     test_breaking_storms,
     test_exposure,
+    test_freezes,
     test_gating,
     test_record,
     test_recovery,
@@ -612,6 +613,7 @@ MUTANTS = [
     ),
     *(Mutant(*planted) for planted in test_sharing.SHARING_MUTANTS),
     *(Mutant(*planted) for planted in test_breaking.BREAKING_MUTANTS),
+    *(Mutant(*planted) for planted in test_freezes.FREEZING_MUTANTS),
 ]
 
 
@@ -635,6 +637,7 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
         test_breaking_points,
         test_breaking_storms,
         test_exposure,
+        test_freezes,
         test_gating,
         test_record,
         test_recovery,

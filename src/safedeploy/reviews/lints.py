@@ -12,6 +12,7 @@ import attrs
 from safedeploy.forecasts import Forecast
 from safedeploy.gates import Gate
 from safedeploy.health import HealthModel
+from safedeploy.rings import Ring
 from safedeploy.traffic import Traffic
 
 
@@ -26,35 +27,11 @@ class Severity(enum.IntEnum):
     """A practice isn't kept: what it guards against will go unnoticed."""
 
 
-class Step(Protocol):
-    """What lints ask of a ring."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        ...
-
-    @property
-    def bake(self) -> timedelta:
-        """How long it is watched."""
-        ...
-
-    @property
-    def deadline(self) -> timedelta:
-        """How long it may take before a person is called."""
-        ...
-
-    @property
-    def after(self) -> tuple[Gate, ...]:
-        """What must open before it is left."""
-        ...
-
-
 class Subject(Protocol):
     """What lints and pictures ask of a plan."""
 
     @property
-    def rings(self) -> tuple[Step, ...]:
+    def rings(self) -> tuple[Ring, ...]:
         """Its rings."""
         ...
 
@@ -84,6 +61,11 @@ class Subject(Protocol):
         ...
 
     @property
+    def promoters(self) -> frozenset[str]:
+        """The roles of those who may promote a ring by hand."""
+        ...
+
+    @property
     def all_gates(self) -> tuple[Gate, ...]:
         """Every gate of it that isn't composed."""
         ...
@@ -94,6 +76,10 @@ class Subject(Protocol):
 
     def gates(self, number: int) -> tuple[Gate, ...]:
         """Return what must open before a ring."""
+        ...
+
+    def after(self, number: int) -> tuple[Gate, ...]:
+        """Return what must open before a ring is left."""
         ...
 
     def explain(self, traffic: Traffic) -> Forecast:

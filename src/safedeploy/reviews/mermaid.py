@@ -38,12 +38,12 @@ def draw(plan: Subject) -> str:
 def _nodes(plan: Subject) -> Iterator[tuple[str, str, bool]]:
     """Find the gates and rings in their order: an id, a shape with its label, whether a ring."""
     for number, ring in enumerate(plan.rings):
-        if gates := plan.gates(number):
-            yield f"before{number + 1}", f"{{{{{_label(words.gates(gates))}}}}}", False
+        if gates := words.before(plan, number):
+            yield f"before{number + 1}", f"{{{{{_label(gates)}}}}}", False
         told = (ring.name, words.exposes(plan, number), words.bakes(plan, number))
         yield f"ring{number + 1}", f"[{_label(told)}]", True
-        if ring.after:
-            yield f"after{number + 1}", f"{{{{{_label(words.gates(ring.after))}}}}}", False
+        if gates := words.after(plan, number):
+            yield f"after{number + 1}", f"{{{{{_label(gates)}}}}}", False
 
 
 def _label(lines: Iterable[str]) -> str:

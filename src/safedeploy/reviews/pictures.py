@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from safedeploy.forecasts import shapes
 from safedeploy.reviews import words
-from safedeploy.reviews.lints import Step, Subject
+from safedeploy.reviews.lints import Subject
+from safedeploy.rings import Ring
 
 WIDTH, LEFT, TOP, ROW = 720, 16, 30, 26
 NAMES, SHARES, BAKES = 44, 210, 460
@@ -44,10 +45,10 @@ def draw(plan: Subject) -> str:
 
 def _rows(plan: Subject) -> Iterator[str | int]:
     """Find what there is a row for: the words of a gate, or the number of a ring."""
-    for number, ring in enumerate(plan.rings):
-        yield from (f"before: {gate}" for gate in words.gates(plan.gates(number)))
+    for number in range(len(plan.rings)):
+        yield from (f"before: {gate}" for gate in words.before(plan, number))
         yield number
-        yield from (f"after: {gate}" for gate in words.gates(ring.after))
+        yield from (f"after: {gate}" for gate in words.after(plan, number))
 
 
 def _spoken(plan: Subject) -> Iterator[str]:
@@ -79,7 +80,7 @@ def _ring(plan: Subject, number: int, y: float) -> Iterator[str]:
     yield "</g>"
 
 
-def _part(ring: Step, longest: timedelta) -> float:
+def _part(ring: Ring, longest: timedelta) -> float:
     return ring.bake / longest if longest else 0.0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from safedeploy.components import is_usage
 from safedeploy.forecasts import Forecast
 from safedeploy.forecasts.shapes import percentage
-from safedeploy.gates import Approval, Within
+from safedeploy.gates import Approval, Within, leaves
 from safedeploy.reviews.lints import Found, Lint, Severity, Subject
 from safedeploy.signals import UserReports
 from safedeploy.spans import told
@@ -186,13 +186,18 @@ def _never_halts(plan: Subject) -> Iterator[Found]:
 
 
 def _no_gate(plan: Subject) -> Iterator[Found]:
-    if not plan.gates(0):
+    if all(isinstance(gate, Within) for gate in plan.gates(0)):
         yield plan.rings[0].name, "begins with nothing checked"
 
 
 def _no_approval(plan: Subject) -> Iterator[Found]:
     if not any(isinstance(gate, Approval) for gate in plan.all_gates):
         yield "", "asks nobody"
+
+
+def _anybody(plan: Subject) -> Iterator[Found]:
+    if not plan.promoters:
+        yield "", "lets anybody but the author promote a ring by hand"
 
 
 # P33: bakes, and windows
@@ -217,7 +222,8 @@ def _brief(plan: Subject) -> Iterator[Found]:
 
 
 def _any_time(plan: Subject) -> Iterator[Found]:
-    if not any(isinstance(gate, Within) for gate in plan.all_gates):
+    gates = leaves(gate for number in range(len(plan.rings)) for gate in plan.gates(number))
+    if not any(isinstance(gate, Within) for gate in gates):
         yield "", "may begin a ring at night, on a Friday, or in a freeze"
 
 
@@ -247,9 +253,10 @@ LINTS: tuple[Lint, ...] = (
     Lint("never-halts", "P11", _WARNING, "let one have severity=Verdict.HALT", _never_halts),
     Lint("no-check", "P21", _WARNING, 'put before=(Check("reviewed", run=...),)', _no_gate),
     Lint("no-approval", "P28", _NOTE, 'add an Approval("release managers")', _no_approval),
+    Lint("anybody-promotes", "P28", _NOTE, 'give promoters={"release managers"}', _anybody),
     Lint("no-bake", "P33", _ERROR, "give it an hour at least: bake=timedelta(hours=1)", _no_bake),
     Lint("shorter-bake", "P33", _WARNING, "let it bake as long at least", _shorter),
     Lint("brief-bake", "P33", _NOTE, "let it bake a day: bake=timedelta(days=1)", _brief),
-    Lint("any-time", "P33", _NOTE, "add Within(business_hours(...)) to its gates", _any_time),
+    Lint("any-time", "P33", _NOTE, "give windows=business_hours(...)", _any_time),
 )
 """What a plan is asked, in the order of the practices."""

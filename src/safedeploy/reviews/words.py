@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from safedeploy.gates import Approval, Gate, Within
 from safedeploy.reviews.lints import Subject
 from safedeploy.spans import told
 
 
-def gates(given: Iterable[Gate]) -> tuple[str, ...]:
-    """Return what opens each of several gates."""
-    return tuple(map(_gate, given))
+def before(plan: Subject, number: int) -> tuple[str, ...]:
+    """Return what opens each gate before a ring, counted from 0."""
+    return tuple(map(_gate, plan.gates(number)))
+
+
+def after(plan: Subject, number: int) -> tuple[str, ...]:
+    """Return what opens each gate after it, but for the windows that were told before it."""
+    told = before(plan, number)
+    return tuple(it for it in map(_gate, plan.after(number)) if it not in told)
 
 
 def _gate(gate: Gate) -> str:
