@@ -5,7 +5,7 @@ import runpy
 import signal
 import subprocess
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from safedeploy.demo.shop import CHECKOUT, Cart, checkout_v1, checkout_v2, check
 from safedeploy.events import Aborted, Applied
 from safedeploy.journals import MemoryJournal, SqliteJournal
 from safedeploy.states import Baking, Completed, Recovering, RolledBack
+from safedeploy.terminals import Parser
 from safedeploy.testing import FakeClock
 from safedeploy.verdicts import Counts, Evidence, Finding, Verdict
 
@@ -71,7 +72,7 @@ def acts(*arguments: str) -> list[dict[str, Any]]:
 
 
 def parsed(*arguments: str) -> Namespace:
-    parser = ArgumentParser()
+    parser = Parser()
     demo.accept(parser)
     return parser.parse_args(arguments)
 
@@ -153,19 +154,19 @@ def test_a_gross_defect_halts_within_a_few_requests() -> None:
 
 @pytest.mark.parametrize("rate", ["-0.1", "1.1", "nan", "half"])
 def test_a_rate_that_is_no_share_is_refused(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A defect rate outside 0..1 ends with status 2 and says what to give."""
+    """A defect rate outside 0..1 ends with status 3 and says what to give."""
     with pytest.raises(SystemExit) as ended:
         parsed(f"--defect={rate}")
 
-    assert 2 == ended.value.code
+    assert 3 == ended.value.code
     assert "give 0 to 1, such as 0.05" in capsys.readouterr().err
 
 
 def test_a_bad_rate_is_refused_on_the_command_line() -> None:
-    """The exit status of a misuse is 2, and no shop is opened."""
+    """The exit status of a misuse is 3, and no shop is opened."""
     command = [sys.executable, "-m", "safedeploy", "demo", "--defect", "2"]
 
-    assert 2 == subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
+    assert 3 == subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
 
 
 def test_healthy_is_a_defect_of_nothing() -> None:

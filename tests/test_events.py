@@ -33,6 +33,10 @@ OVERRIDE = Override(
 
 EVERY_EVENT: list[tuple[Event, str]] = [
     (events.Started(NOON, CHANGE, PLAN, 2), "attempt 2 of service:shop@2"),
+    (
+        events.Started(NOON, CHANGE, PLAN, 2, by=Person("8"), why="it is back"),
+        "attempt 2 of service:shop@2: it is back (8)",
+    ),
     (events.Answered(NOON, "reviewed", Answer.OPENS), "reviewed opens"),
     (events.Answered(NOON, "reviewed", Answer.HOLDS, "no reviewer"), "reviewed holds: no reviewer"),
     (events.Approved(NOON, "managers", SCOPE, "d1g35t", Person("8", ["managers"]), "fine"), "fine"),
@@ -45,6 +49,7 @@ EVERY_EVENT: list[tuple[Event, str]] = [
     (events.Aborted(NOON, "7", "wrong build"), "wrong build"),
     (events.RecoveryStarted(NOON, "policy"), "policy"),
     (events.Withdrawn(NOON), "withdrawn"),
+    (events.Promoted(NOON, SCOPE, Person("8"), "it can't wait"), "it can't wait"),
     (events.Killed(NOON, "new-checkout", "7", "it burns"), "it burns"),
     (events.Overridden(NOON, OVERRIDE), "to debug"),
     (events.Lifted(NOON, "new-checkout", "new-checkout#1", "7", "seen"), "seen"),

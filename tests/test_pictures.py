@@ -18,9 +18,8 @@ from safedeploy.forecasts.pictures import (
     WIDTH,
     Bar,
     draw,
-    percentage,
-    printable,
 )
+from safedeploy.forecasts.shapes import percentage, printable
 
 times = st.floats(min_value=1, max_value=1e7)
 bars = st.builds(

@@ -813,6 +813,7 @@ GUARDED = Scope("service:shop@4", 1, "canary", 0)
 # One of everything, in the order of the lines of tests/data/records.jsonl. Journals hold such lines
 # for years, so a line is never changed, only added: for a new kind, or for an old value that is
 # written with one more field now.
+DAYS = days("Monday")
 KEPT: list[Event | Block] = [
     events.Started(NOON, Change.code("shop", version="2", author="7"), PLAN),
     events.Started(NOON, FLAG.change(), PLAN, 2, FLAG),
@@ -852,6 +853,20 @@ KEPT: list[Event | Block] = [
     ),
     events.Approved(NOON, "managers", GUARDED, "0f" * 32, Person("8", ["managers"]), "fine"),
     events.Revoked(NOON, "managers", GUARDED, Person("8", ["managers"]), "not so fine"),
+    events.Promoted(NOON, GUARDED, Person("8", ["managers"]), "it can't wait"),
+    events.Started(
+        NOON,
+        Change.code("shop", version="4"),
+        Plan(
+            rings=(attrs.evolve(PLAN.rings[0], windows=DAYS),),
+            health=HealthModel(Usage(at_least=100)),
+            promoters=["managers"],
+            windows=DAYS,
+        ),
+        attempt=2,
+        by=Person("8"),
+        why="the database is back",
+    ),
     Unknown(
         NOON,
         "Promoted",

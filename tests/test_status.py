@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
-from safedeploy import status
+from safedeploy import screens, status
 from safedeploy.__main__ import main
 from safedeploy.changes import Change
 from safedeploy.events import (
@@ -158,9 +158,9 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def failed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+def failed(arguments: list[str], capsys: pytest.CaptureFixture[str], end: int = 1) -> str:
     """Run a status that fails, and return the one line that it says."""
-    assert 1 == main(["status", *arguments])
+    assert end == main(["status", *arguments])
 
     said = capsys.readouterr()
     assert ("", 1) == (said.out, said.err.count("\n"))
@@ -327,20 +327,20 @@ service:shop@2/{plan().digest[:12]}/1
 
 killed  shop, since 2026-01-01 00:00:00 UTC (5 min ago): it burns
 driver  4242-1a2b
-head    {journal.head()}""" == status.render(status.summarize(journal, NOW))
+head    {journal.head()}""" == screens.render(status.summarize(journal, NOW))
 
 
 def test_an_empty_journal_has_no_rollouts() -> None:
     """Nothing is said of rollouts where there are none, and nobody drives."""
     expected = f"There are no rollouts.\n\ndriver  nobody\nhead    0:{ZEROS}"
-    assert expected == status.render(told())
+    assert expected == screens.render(told())
 
 
 def test_what_moves_a_cursor_is_not_printed() -> None:
     """A reason is one line of text, whatever is in it."""
     halted: list[Event] = [started(), Aborted(START, "user-7", "red\x1b[31m\nforged: line")]
 
-    assert "  why     red?[31m?forged: line" in status.render(told(halted)).splitlines()
+    assert "  why     red?[31m?forged: line" in screens.render(told(halted)).splitlines()
 
 
 def test_nobody_is_named() -> None:
@@ -353,7 +353,7 @@ def test_nobody_is_named() -> None:
     ]
     facts = told(halted, kill(START))
 
-    assert "user-7" not in status.render(facts) + json.dumps(facts, default=str)
+    assert "user-7" not in screens.render(facts) + json.dumps(facts, default=str)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_nobody_is_named() -> None:
 def test_a_length_of_time_has_two_units_at_most(seconds: float, expected: str) -> None:
     """What is small beside the rest isn't said."""
     at = START + timedelta(seconds=seconds)
-    block = status.render(told([started()], at=at)).splitlines()
+    block = screens.render(told([started()], at=at)).splitlines()
 
     assert f"  since   2026-01-01 00:00:00 UTC ({expected} ago)" == block[2]
 
@@ -400,7 +400,7 @@ def test_a_later_release_replaces_an_earlier_one() -> None:
 
     expected = [(0.0, "release"), (100.0, None)]
     assert expected == [(it["exposed_percent"], it["replaced_by"]) for it in facts["rollouts"]]
-    assert "  state   completed, then replaced by a release" in status.render(facts).splitlines()
+    assert "  state   completed, then replaced by a release" in screens.render(facts).splitlines()
 
 
 def test_a_kill_replaces_what_has_completed() -> None:
@@ -433,7 +433,7 @@ def test_what_a_later_version_recorded_is_said() -> None:
 
     [rollout] = facts["rollouts"]
     assert (1, "pending") == (rollout["unread_events"], rollout["state"])
-    block = status.render(facts).splitlines()
+    block = screens.render(facts).splitlines()
     place = "pending, ring canary (1 of 3), 0 % exposed, as far as it can be read"
     assert f"  state   {place}" in block
     assert "  unread  1 of 2 events, recorded by a later version" in block
@@ -449,7 +449,7 @@ def test_a_beginning_that_cannot_be_read_leaves_the_state_open(text: str) -> Non
 
     [rollout] = facts["rollouts"]
     assert (None, "Answered") == (rollout["state"], rollout["last_event"]["kind"])
-    assert status.render(facts).startswith("service:shop@2/abc/1\n  state   can't be told\n")
+    assert screens.render(facts).startswith("service:shop@2/abc/1\n  state   can't be told\n")
 
 
 def test_a_kill_that_cannot_be_read_is_counted() -> None:
@@ -457,7 +457,7 @@ def test_a_kill_that_cannot_be_read_is_counted() -> None:
     facts = told([Unknown(START, "Killed", '{"$":"Killed"}')])
 
     assert (1, []) == (facts["unread_events"], facts["killed"])
-    assert "unread  1 events besides" in status.render(facts).splitlines()
+    assert "unread  1 events besides" in screens.render(facts).splitlines()
 
 
 def test_a_record_that_makes_no_sense_spoils_no_other() -> None:
@@ -475,7 +475,7 @@ def test_times_without_a_zone_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        text = status.render(told([release("1", at=naive)], kill(naive)))
+        text = screens.render(told([release("1", at=naive)], kill(naive)))
     time.tzset()
 
     assert 2 == text.count("2026-01-01 00:00:00 UTC (5 min ago)")
@@ -526,6 +526,9 @@ def test_json_has_the_same_facts(path: Path, capsys: pytest.CaptureFixture[str])
     ] == list(facts)
     [rollout] = facts["rollouts"]
     gate, deadline = rollout.pop("waits")
+    first, *_ = rollout.pop("steps")
+    ahead = {"ring": "canary", "percent": 1.0, "state": "pending", "bake": 20.0, "baked": None}
+    assert ahead == first
     assert {"kind": "gate", "text": "for reviewed", "gate": "reviewed"} == gate
     assert ("deadline", "2026-01-01T01:00:00+00:00") == (deadline["kind"], deadline["at"])
     assert {
@@ -560,17 +563,17 @@ def test_a_kept_head_is_looked_for(path: Path, capsys: pytest.CaptureFixture[str
     "head", ["", "1", f"-1:{ZEROS}", f"1:{ZEROS}0", "1:" + 64 * "A", f"{10**18}:{ZEROS}"]
 )
 def test_what_is_no_head_is_a_misuse(head: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A head that can't be one ends with status 2 and says what to give."""
+    """A head that can't be one ends with status 3 and says what to give."""
     with pytest.raises(SystemExit) as ended:
         main(["status", "rollouts.db", f"--head={head}"])
 
-    assert 2 == ended.value.code
+    assert 3 == ended.value.code
     assert "give POSITION:DIGEST" in capsys.readouterr().err
 
 
 def test_a_path_that_is_none_is_a_misuse(capsys: pytest.CaptureFixture[str]) -> None:
     """In memory there is nothing to look at."""
-    assert 2 == main(["status", ":memory:"])
+    assert 3 == main(["status", ":memory:"])
     assert "give the path of a file" in capsys.readouterr().err
 
 
@@ -578,7 +581,7 @@ def test_a_missing_file_is_said_and_not_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Looking creates nothing."""
-    assert "there is no such file" in failed([str(tmp_path / "none.db")], capsys)
+    assert "there is no such file" in failed([str(tmp_path / "none.db")], capsys, 2)
     assert [] == list(tmp_path.iterdir())
 
 
@@ -609,7 +612,7 @@ def test_a_locked_journal_is_said(path: Path, capsys: pytest.CaptureFixture[str]
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
 
-    assert "somebody has locked it: try again" in failed([str(path)], capsys)
+    assert "somebody has locked it: try again" in failed([str(path)], capsys, 2)
     other.close()
 
 

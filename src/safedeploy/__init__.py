@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.errors import JournalInvalidError as JournalInvalidError
     from safedeploy.errors import JournalUnavailableError as JournalUnavailableError
     from safedeploy.errors import OverrideRefusedError as OverrideRefusedError
+    from safedeploy.errors import PromotionRefusedError as PromotionRefusedError
     from safedeploy.errors import ReleaseRefusedError as ReleaseRefusedError
     from safedeploy.errors import RolloutNotFoundError as RolloutNotFoundError
     from safedeploy.errors import RolloutStateError as RolloutStateError
@@ -68,6 +69,8 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.people import Person as Person
     from safedeploy.plans import Plan as Plan
     from safedeploy.plans import Ring as Ring
+    from safedeploy.reviews import Review as Review
+    from safedeploy.reviews import Severity as Severity
     from safedeploy.rollbacks import RollBack as RollBack
     from safedeploy.rollbacks import RollbackPolicy as RollbackPolicy
     from safedeploy.rollouts import exposure as exposure
@@ -113,8 +116,8 @@ _ROOMS = {
     "contexts": "Context",
     "engine": "Engine",
     "errors": "ApprovalRefusedError CircuitOpenError DefinitionError JournalConflictError"
-    " JournalInvalidError JournalUnavailableError OverrideRefusedError ReleaseRefusedError"
-    " RolloutNotFoundError RolloutStateError"
+    " JournalInvalidError JournalUnavailableError OverrideRefusedError PromotionRefusedError"
+    " ReleaseRefusedError RolloutNotFoundError RolloutStateError"
     " SafeDeployError",
     "flags": "FeatureFlag Prerequisite Reason Resolution Rule",
     "forecasts": "Forecast",
@@ -125,6 +128,7 @@ _ROOMS = {
     "overrides": "Override",
     "people": "Person",
     "plans": "Plan Ring",
+    "reviews": "Review Severity",
     "rollbacks": "RollBack RollbackPolicy",
     "rollouts": "exposure fold pending transition",
     "sampling": "Sampling",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from safedeploy.audiences import Audience
 from safedeploy.errors import DefinitionError
 from safedeploy.flags import FeatureFlag
+from safedeploy.people import Person, person, who
 
 if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
     from safedeploy.fleets import Fleet
     from safedeploy.overrides import Override
-    from safedeploy.people import Person
     from safedeploy.states import Rollout
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Decisions(abc.ABC):
         """
         return self._fleet().alert(rollout, by_user=by_user, reason=reason)
 
-    def resume(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
+    def resume(self, rollout: Rollout | str, *, by: Person | str, reason: str) -> Rollout:
         """Close an alert with the decision to go on; the ring's bake begins again.
 
         Findings for which a person was called are accepted with that: they don't stop the clock
@@ -48,23 +48,57 @@ class Decisions(abc.ABC):
         Raises:
             RolloutStateError: the rollout isn't paused.
         """
-        return self._fleet().resume(rollout, by=by, reason=reason)
+        return self._fleet().resume(rollout, by=who(by), reason=reason)
 
-    def abort(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
+    def abort(self, rollout: Rollout | str, *, by: Person | str, reason: str) -> Rollout:
         """Halt a rollout. Once this returns, nobody is exposed here any more.
 
         Raises:
             RolloutStateError: the rollout has completed.
         """
-        return self._fleet().abort(rollout, by=by, reason=reason)
+        return self._fleet().abort(rollout, by=who(by), reason=reason)
 
-    def recover(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
+    def promote(self, rollout: Rollout | str, *, by: Person | str, reason: str = "") -> Rollout:
+        """Leave the ring that bakes now, at the next tick, whatever is left of its bake.
+
+        It shortens the bake, and nothing else: gates and windows hold, and harm that shows by then
+        halts. Without a reason, the ring is left with a PASS only.
+
+        Args:
+            rollout: which.
+            by: who; never the author, and one of the plan's `promoters` where it names any.
+            reason: what the decision rests on; it goes into the journal, so nothing personal.
+
+        Raises:
+            RolloutStateError: no ring of it bakes now.
+            PromotionRefusedError: this person may not, or has neither a fresh PASS nor a reason.
+        """
+        return self._fleet().promote(rollout, by=person(by), reason=reason)
+
+    def retry(self, rollout: Rollout | str, *, by: Person | str, reason: str) -> Rollout:
+        """Try again what was rolled back, from the first ring: the next attempt, along its plan.
+
+        Asked again, it is the same attempt.
+
+        Args:
+            rollout: the attempt that was rolled back.
+            by: who decides.
+            reason: what has changed since, for people; it goes into the journal, so nothing
+                personal.
+
+        Raises:
+            RolloutStateError: it isn't over, or has completed.
+            ReleaseRefusedError: another rollout of the flag is in flight, say.
+        """
+        return self._fleet().retry(rollout, by=person(by), reason=reason)
+
+    def recover(self, rollout: Rollout | str, *, by: Person | str, reason: str) -> Rollout:
         """Begin the recovery of a halted rollout whose policy asks a person.
 
         Raises:
             RolloutStateError: the rollout hasn't halted.
         """
-        return self._fleet().recover(rollout, by=by, reason=reason)
+        return self._fleet().recover(rollout, by=who(by), reason=reason)
 
     def approve(
         self, rollout: Rollout | str, gate: str | None = None, *, by: Person, reason: str = ""
@@ -93,12 +127,12 @@ class Decisions(abc.ABC):
         """
         return self._fleet().revoke(rollout, gate, by=by, reason=reason)
 
-    def kill(self, flag: FeatureFlag[Any], *, by: str, reason: str) -> None:
+    def kill(self, flag: FeatureFlag[Any], *, by: Person | str, reason: str) -> None:
         """Serve the flag's off variant to everybody, at once, and halt what is changing it.
 
         A killed flag stays off until a release of it completes.
         """
-        self._fleet().kill(flag, by=by, reason=reason)
+        self._fleet().kill(flag, by=who(by), reason=reason)
 
     def override(
         self,
@@ -107,7 +141,7 @@ class Decisions(abc.ABC):
         *,
         audience: Audience,
         until: datetime,
-        by: str,
+        by: Person | str,
         reason: str,
     ) -> Override:
         """Serve a value to an audience for a while, whatever rings and rules say.
@@ -120,7 +154,7 @@ class Decisions(abc.ABC):
             value: a variant's name or its value, as `FeatureFlag.serve` takes it.
             audience: who gets it.
             until: when that ends, with a time zone; 90 days from now at most.
-            by: an opaque id of whoever decides.
+            by: whoever decides: a `Person`, or their opaque id.
             reason: why, for people; it goes into the journal, so nothing personal.
 
         Raises:
@@ -134,16 +168,18 @@ class Decisions(abc.ABC):
             raise DefinitionError("flag", flag, "give a FeatureFlag")
         variant = flag.named(value)
         served = flag.variants[variant]
-        draft = Override("", flag.key, variant, served, flag.version, audience, until, by, reason)
+        draft = Override(
+            "", flag.key, variant, served, flag.version, audience, until, who(by), reason
+        )
         return self._fleet().override(draft)
 
-    def lift(self, override: Override | str, *, by: str, reason: str) -> None:
+    def lift(self, override: Override | str, *, by: Person | str, reason: str) -> None:
         """Take an override back before its end.
 
         Raises:
             OverrideRefusedError: it doesn't stand, or doesn't any more.
         """
-        self._fleet().lift(override, by=by, reason=reason)
+        self._fleet().lift(override, by=who(by), reason=reason)
 
     def overrides(self) -> tuple[Override, ...]:
         """Return the overrides that stand."""

@@ -63,6 +63,10 @@ class ApprovalRefusedError(SafeDeployError):
     """An approval wouldn't count: of an author, say, or without the role. Nothing was recorded."""
 
 
+class PromotionRefusedError(SafeDeployError):
+    """A promotion wouldn't count: of the author, say, or without a reason. Nothing was recorded."""
+
+
 class JournalConflictError(SafeDeployError):
     """Somebody else appended first: read the stream again and decide anew."""
 

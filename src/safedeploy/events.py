@@ -22,7 +22,8 @@ from safedeploy.verdicts import Evidence, Scope
 class Started:
     """A rollout began: an attempt of a change along a plan.
 
-    `definition` is what a flag's change leads to; None for changes of other kinds.
+    `definition` is what a flag's change leads to; None for changes of other kinds. `by` is who
+    tries again, and `why` the reason they gave.
     """
 
     at: datetime
@@ -30,11 +31,14 @@ class Started:
     plan: Plan
     attempt: int = 1
     definition: FeatureFlag[Any] | None = None
+    by: Person | None = attrs.field(default=None, metadata=ADDED)
+    why: str = attrs.field(default="", metadata=ADDED)
 
     @property
     def reason(self) -> str:
         """Why, for people."""
-        return f"attempt {self.attempt} of {self.change}"
+        told = f": {self.why} ({self.by})" if self.by else ""
+        return f"attempt {self.attempt} of {self.change}{told}"
 
 
 @attrs.frozen
@@ -157,6 +161,28 @@ class Woken:
 
 
 @attrs.frozen
+class Promoted:
+    """A person decided that a ring is left before its bake is earned.
+
+    Attributes:
+        at: when.
+        scope: the exposure that the person has seen: `Rollout.scope`.
+        by: who, in which roles.
+        reason: why, for people; where it is empty, a PASS is the reason.
+    """
+
+    at: datetime
+    scope: Scope
+    by: Person
+    reason: str = ""
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether a reason was written down."""
+        return bool(self.reason.strip())
+
+
+@attrs.frozen
 class Resumed:
     """A person closed an alert with the decision to go on."""
 
@@ -260,6 +286,7 @@ Event: TypeAlias = (
     | Assessed
     | Alerted
     | Woken
+    | Promoted
     | Resumed
     | Aborted
     | RecoveryStarted

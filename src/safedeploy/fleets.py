@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
-from safedeploy import events, openings
-from safedeploy.changes import Change, Provenance
+import attrs
+
+from safedeploy import events
+from safedeploy.changes import Provenance
 from safedeploy.clocks import Clock
 from safedeploy.conflicts import refuse_conflict
-from safedeploy.errors import JournalConflictError, ReleaseRefusedError, RolloutStateError
-from safedeploy.events import Event
+from safedeploy.errors import JournalConflictError, ReleaseRefusedError
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag
 from safedeploy.flights import Flight
 from safedeploy.gates import Check, Run
+from safedeploy.hearings import Hearing
 from safedeploy.journals import Journal
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.operators import Operators
@@ -28,14 +31,16 @@ from safedeploy.refusals import refuse_closed, refuse_misuse
 from safedeploy.rollouts import stream
 from safedeploy.rosters import Roster
 from safedeploy.rounds import Round
-from safedeploy.states import Completed, Moving, Paused, Rollout, Stopped
+from safedeploy.states import RolledBack, Rollout
 from safedeploy.telemetry import Observer
 
 RACES = 10
 """How often a release is decided anew because somebody else was faster."""
 
+_NOT_OVER = "only what was rolled back is tried again: abort it first, or let it go on"
 
-class Fleet:
+
+class Fleet(Hearing):
     """Begin rollouts, tell them what people decide, and drive them, tick by tick.
 
     Several fleets, in several processes, may share a journal: all of them know every rollout, and
@@ -89,58 +94,37 @@ class Fleet:
         refuse_misuse(definition, plan, attempt)
         refuse_closed(plan, author)
         change = definition.change(author=author, provenance=provenance)
-        name = stream(change, plan, attempt)
+        started = events.Started(self._clock.now(), change, plan, attempt, definition)
         with self._lock:
-            flight = self._released(name, definition, plan, attempt, change)
+            flight = self._released(started, definition)
             flight.checks.update(_checks(plan))
         self._changed()
         return flight.view
+
+    def retry(self, rollout: Rollout | str, *, by: Person, reason: str) -> Rollout:
+        """Begin the next attempt of a rollout, or return the one that somebody has begun."""
+        flight = self._flight(rollout)
+        with self._lock:
+            self._roster.catch_up()
+            was = flight.rollout
+            attempt = was.attempt + 1
+            if not self._roster.read(stream(was.change, was.plan, attempt)):
+                self._refuse_state(flight, RolledBack, _NOT_OVER)
+            started = events.Started(
+                was.at, was.change, was.plan, attempt, was.definition, by, reason
+            )
+            if was.definition is None:
+                mend = "only a flag's release is tried again here: begin the next attempt yourself"
+                raise ReleaseRefusedError("rollout", was.id, mend)
+            again = self._released(started, was.definition)
+            again.checks.update(flight.checks)
+        self._changed()
+        return again.view
 
     def rollouts(self) -> tuple[Rollout, ...]:
         """Return all rollouts as they are now, oldest first."""
         with self._lock:
             return tuple(self._roster.all())
-
-    def rollout(self, rollout: Rollout | str) -> Rollout:
-        """Return a rollout as it is now."""
-        return self._flight(rollout).view
-
-    def alert(self, rollout: Rollout | str, *, by_user: bool, reason: str) -> Rollout:
-        """Record an alert, and return the rollout after it."""
-        tell = self._halt if by_user else self._tell
-        return tell(rollout, lambda at: events.Alerted(at, by_user, reason))
-
-    def resume(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
-        """Record that somebody closed an alert, and return the rollout after it."""
-        return self._tell(rollout, lambda at: events.Resumed(at, by, reason))
-
-    def abort(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
-        """Record that somebody halted a rollout, and return it after that."""
-        return self._halt(rollout, lambda at: events.Aborted(at, by, reason))
-
-    def recover(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
-        """Record that somebody began a recovery, and return the rollout after it."""
-        return self._tell(rollout, lambda at: events.RecoveryStarted(at, f"{reason} ({by})"))
-
-    def approve(
-        self, rollout: Rollout | str, gate: str | None, *, by: Person, reason: str
-    ) -> Rollout:
-        """Record a person's approval, and return the rollout after it."""
-
-        def approved(at: datetime, now: Rollout, gate: str) -> Event:
-            return events.Approved(at, gate, now.guarded, now.digest, by, reason)
-
-        return self._sign(rollout, gate, by, approved)
-
-    def revoke(
-        self, rollout: Rollout | str, gate: str | None, *, by: Person, reason: str
-    ) -> Rollout:
-        """Record that a person took an approval back, and return the rollout after it."""
-
-        def revoked(at: datetime, now: Rollout, gate: str) -> Event:
-            return events.Revoked(at, gate, now.guarded, by, reason)
-
-        return self._sign(rollout, gate, by, revoked)
 
     def kill(self, flag: FeatureFlag[Any], *, by: str, reason: str) -> None:
         """Disable a flag, and abort what is changing it."""
@@ -191,59 +175,8 @@ class Fleet:
             changed=self._changed,
         )
 
-    def _halt(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
-        # The lock may be held for as long as the journal keeps somebody waiting: a halt isn't.
-        before = self._flight(rollout).rollout
-        with self._exposures.withdrawn(before.change.name):
-            after = self._tell(rollout, event)
-            if before.is_withdrawn:
-                with self._lock:
-                    self._operators.halt(before.change.name, before.id, "halted again")
-            return after
-
-    def _tell(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
-        flight = self._flight(rollout)
-        with self._lock:
-            told = event(flight.now(self._clock))
-            possible, mend = _POSSIBLE[type(told)]
-            if not isinstance(flight.rollout.state, possible):
-                # Before refusing, learn what others did; a halt doesn't wait for that.
-                self._roster.catch_up()
-            if not isinstance(flight.rollout.state, possible):
-                raise RolloutStateError("state", flight.rollout.state.label, mend)
-            flight.record(told)
-            if isinstance(flight.rollout.state, Completed):  # somebody else was faster
-                raise RolloutStateError("state", flight.rollout.state.label, _COMPLETED)
-        self._changed()
-        return flight.view
-
-    def _sign(
-        self,
-        rollout: Rollout | str,
-        gate: str | None,
-        by: Person,
-        event: Callable[[datetime, Rollout, str], Event],
-    ) -> Rollout:
-        flight = self._flight(rollout)
-        with self._lock:
-            self._roster.catch_up()  # who approves is to see what is asked for
-            for approval in openings.approvals(flight.rollout, gate, by):
-                at = flight.now(self._clock)
-                flight.record(event(at, flight.rollout, approval.name))
-        self._changed()
-        return flight.view
-
-    def _flight(self, rollout: Rollout | str) -> Flight:
-        name = rollout.id if isinstance(rollout, Rollout) else rollout
-        if flight := self._roster.get(name):
-            return flight
-        with self._lock:
-            self._roster.catch_up()
-            return self._roster.find(name)
-
-    def _released(
-        self, name: str, definition: FeatureFlag[Any], plan: Plan, attempt: int, change: Change
-    ) -> Flight:
+    def _released(self, started: events.Started, definition: FeatureFlag[Any]) -> Flight:
+        name = stream(started.change, started.plan, started.attempt)
         for _ in range(RACES):
             if flight := self._roster.get(name):
                 return flight
@@ -252,23 +185,10 @@ class Fleet:
                 return flight
             refuse_conflict(definition, self._roster, self._exposures)
             at = self._exposures.after(definition.key, self._clock.now())
-            try:
-                return self._roster.begin(events.Started(at, change, plan, attempt, definition))
-            except JournalConflictError:
-                continue  # somebody was faster: decide anew
+            with suppress(JournalConflictError):  # somebody was faster: decide anew
+                return self._roster.begin(attrs.evolve(started, at=at))
         mend = "ask again; if that doesn't help, a later version has begun it: upgrade this one"
         raise ReleaseRefusedError("rollout", name, mend)
-
-
-_COMPLETED = "it has completed: kill the flag, or release another change"
-
-# What people can do in which states, and what to do instead. A halt may be told twice.
-_POSSIBLE: dict[type, tuple[Any, str]] = {
-    events.Alerted: (Moving | Stopped, _COMPLETED),
-    events.Aborted: (Moving | Stopped, _COMPLETED),
-    events.Resumed: (Paused, "nothing to close: only an alert about health pauses a rollout"),
-    events.RecoveryStarted: (Stopped, "nothing to recover: abort it first"),
-}
 
 
 def _name() -> str:

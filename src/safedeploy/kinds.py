@@ -27,7 +27,7 @@ KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
     (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
     (events.Killed, events.Overridden, events.Lifted, overrides.Override),
-    (events.Approved, events.Revoked, Person),
+    (events.Approved, events.Revoked, events.Promoted, Person),
     (Block, Part, Change, ChangeKind, Provenance),
     (plans.Plan, plans.Ring),
     (gates.Approval, gates.AtLeast, gates.Within),

@@ -9,7 +9,7 @@ from typing import Any
 from safedeploy import commands, states
 from safedeploy.commands import Command
 from safedeploy.gates import Approval
-from safedeploy.openings import are_open, asked
+from safedeploy.openings import are_open, asked, due
 from safedeploy.states import Rollout
 
 
@@ -74,7 +74,7 @@ def _deadline(rollout: Rollout, state: states.Pending | states.Baking) -> Comman
     if state.overdue:
         duty = f"look why {rollout.id} is late in ring {rollout.ring.name}"
         return commands.Page(_id(rollout, "page"), duty)
-    return commands.Wake(_id(rollout, "wake"), state.since + rollout.ring.deadline)
+    return commands.Wake(_id(rollout, "wake"), due(rollout, state))
 
 
 _OWED: Mapping[type, Callable[[Rollout, Any], tuple[Command, ...]]] = MappingProxyType(

@@ -23,7 +23,7 @@ def asked(rollout: Rollout, state: State) -> tuple[Gate, ...]:
         case states.Pending(ring=ring):
             return rollout.plan.gates(ring)
         case states.Baking(ring=ring, earned=True):
-            return rollout.plan.rings[ring].after
+            return rollout.plan.after(ring)
         case states.Paused(was=states.Pending() as was):
             return asked(rollout, was)
         case _:
@@ -33,6 +33,13 @@ def asked(rollout: Rollout, state: State) -> tuple[Gate, ...]:
 def are_open(gates: Iterable[Gate], shown: Shown) -> bool:
     """Tell whether all of several gates are open."""
     return all(gate.opens(shown) for gate in gates)
+
+
+def due(rollout: Rollout, state: Advancing) -> datetime:
+    """Return when a ring is late: while its windows are closed, its deadline isn't up."""
+    late, window = state.since + rollout.ring.deadline, rollout.plan.window(state.ring)
+    opens = window.opens(late) if window else None
+    return late if opens is None or opens == late else opens + rollout.ring.deadline
 
 
 def check(rollout: Rollout, name: str) -> Check | None:

@@ -46,3 +46,17 @@ class Person:
 
     def __str__(self) -> str:
         return self.id
+
+
+def person(by: Person | str) -> Person:
+    """Return a person; one without roles, where only the id is given.
+
+    Raises:
+        DefinitionError: the id is empty, or no text.
+    """
+    return by if isinstance(by, Person) else Person(by)
+
+
+def who(by: Person | str) -> str:
+    """Return the id of whoever decides."""
+    return by.id if isinstance(by, Person) else by

@@ -13,14 +13,20 @@ from safedeploy.audiences import checked_percent
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
 from safedeploy.forecasts import Forecast, RingForecast
-from safedeploy.gates import Gate, leaves, refuse_twins
+from safedeploy.gates import Gate, Within, leaves, refuse_twins
 from safedeploy.health import HealthModel
+from safedeploy.people import named, names
+from safedeploy.reviews import Reviewed
+from safedeploy.rings import Ring, listed, patience
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.sights import Asked
 from safedeploy.signals import Criteria
 from safedeploy.spans import roomy
 from safedeploy.traffic import Traffic
 from safedeploy.validators import ADDED, duration, real, several
+from safedeploy.windows import Window, joint, recurs
+
+__all__ = ["Plan", "Ring"]
 
 _ZERO = timedelta(0)
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -33,75 +39,10 @@ def _holdback(percent: float) -> float:
         raise DefinitionError("holdback", percent, error.mend) from None
 
 
-def _patience(ring: Ring) -> timedelta:
-    # Defaults are made before validators ask, so the bake may be anything yet.
-    bake = ring.bake if isinstance(ring.bake, timedelta) else _ZERO
-    return max(10 * bake, timedelta(hours=1))
-
-
 def _baking(ring: Ring, seen: RingForecast) -> Ring:
     bake = roomy(seen.needs or ring.bake)
     longer = attrs.evolve(ring, bake=bake)
-    return attrs.evolve(longer, deadline=max(ring.deadline, _patience(longer)))
-
-
-def _gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
-    return several(gates)
-
-
-@attrs.frozen
-class Ring:
-    """Say how far a change goes in one step, and for how long it is watched there.
-
-    Args:
-        name: unique in its plan.
-        percent: the share of all contexts, 0 to 100; earlier rings stay in it.
-        bake: how long the ring must be exposed, used and healthy before it is left.
-        minimum_bake: how long at least, where a signal that has a `margin` excludes that the change
-            is worse by it: strong evidence shortens the wait. The whole bake, unless given.
-        gates: what must open before the ring begins.
-        after: what must open before the ring is left, asked once its bake is earned.
-        deadline: how long the ring may take before a person is named to look; unless given, ten
-            times the bake, and an hour at least.
-
-    Raises:
-        DefinitionError: an empty name, a percent outside 0..100, a negative duration.
-    """
-
-    name: str = attrs.field(validator=validators.text)
-    percent: float = attrs.field(converter=checked_percent, kw_only=True)
-    bake: timedelta = attrs.field(default=_ZERO, kw_only=True, validator=duration)
-    gates: tuple[Gate, ...] = attrs.field(
-        default=(), kw_only=True, converter=_gates, validator=validators.each(Gate)
-    )
-    deadline: timedelta = attrs.field(
-        default=attrs.Factory(_patience, takes_self=True),
-        kw_only=True,
-        validator=duration,
-    )
-    minimum_bake: timedelta | None = attrs.field(
-        default=None,
-        kw_only=True,
-        validator=attrs.validators.optional(duration),
-        metadata=ADDED,
-    )
-    after: tuple[Gate, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=_gates,
-        validator=validators.each(Gate),
-        metadata=ADDED,
-    )
-
-    def __attrs_post_init__(self) -> None:
-        if self.needed(excluded=True) > self.bake:
-            mend = f"give a timedelta up to the bake, {self.bake}"
-            raise DefinitionError("minimum_bake", self.minimum_bake, mend)
-
-    def needed(self, *, excluded: bool) -> timedelta:
-        """Return how long the ring must bake, if the margin is excluded or not."""
-        least = self.bake if self.minimum_bake is None else self.minimum_bake
-        return least if excluded else self.bake
+    return attrs.evolve(longer, deadline=max(ring.deadline, patience(longer)))
 
 
 def _rings(rings: Iterable[Ring]) -> tuple[Ring, ...]:
@@ -109,7 +50,7 @@ def _rings(rings: Iterable[Ring]) -> tuple[Ring, ...]:
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class Plan(Reviewed):
     """Say how a change reaches everybody. A value: compare it, digest it, print it.
 
     Args:
@@ -125,10 +66,15 @@ class Plan:
         alert_deadline: how long an alert about health may wait for a person before it halts.
         assess_every: how often health is assessed. Evidence expires after two such intervals, and
             a longer gap than three earns no bake.
+        windows: when a ring may begin and be left: what lets more people in keeps to them, and
+            neither a halt nor a recovery does. Any time, unless given.
+        promoters: the roles of those who may promote a ring by hand, though never the author;
+            anybody else, unless given.
 
     Raises:
         DefinitionError: no rings, a name twice, percentages that fall, a ring that leaves nobody to
-            compare with, or a regression that health couldn't notice.
+            compare with, a regression that health couldn't notice, or windows that never open
+            together, or close for good.
     """
 
     rings: tuple[Ring, ...] = attrs.field(converter=_rings, validator=validators.each(Ring))
@@ -137,13 +83,17 @@ class Plan:
         default=RollbackPolicy.roll_back(), validator=validators.a(RollbackPolicy)
     )
     before: tuple[Gate, ...] = attrs.field(
-        default=(), converter=_gates, validator=validators.each(Gate)
+        default=(), converter=listed, validator=validators.each(Gate)
     )
     holdback: float = attrs.field(default=5.0, converter=_holdback)
     must_see: float = attrs.field(default=2.0, converter=real, validator=validators.a(float))
     power: float = attrs.field(default=0.9, converter=real, validator=validators.a(float))
     alert_deadline: timedelta = attrs.field(default=timedelta(hours=1), validator=duration)
     assess_every: timedelta = attrs.field(default=timedelta(seconds=10), validator=duration)
+    promoters: frozenset[str] = attrs.field(
+        default=frozenset(), converter=names, validator=named, metadata=ADDED
+    )
+    windows: Window | None = attrs.field(default=None, validator=recurs, metadata=ADDED)
 
     def __attrs_post_init__(self) -> None:
         self._check_rings()
@@ -162,8 +112,17 @@ class Plan:
         return min(self.rings[number].percent, 100 - self.holdback)
 
     def gates(self, number: int) -> tuple[Gate, ...]:
-        """Return what must open before a ring begins, counted from 0."""
-        return (*(self.before if number == 0 else ()), *self.rings[number].gates)
+        """Return what must open before a ring begins, counted from 0: its windows as well."""
+        before = self.before if number == 0 else ()
+        return (*before, *self.rings[number].gates, *self._within(number))
+
+    def after(self, number: int) -> tuple[Gate, ...]:
+        """Return what must open before a ring is left, counted from 0: its windows as well."""
+        return (*self.rings[number].after, *self._within(number))
+
+    def window(self, number: int) -> Window | None:
+        """Return when a ring may begin and be left, counted from 0; None is any time."""
+        return joint(self.windows, self.rings[number].windows)
 
     @property
     def all_gates(self) -> tuple[Gate, ...]:
@@ -219,6 +178,10 @@ class Plan:
         plan.explain(traffic).check()
         return plan
 
+    def _within(self, number: int) -> tuple[Gate, ...]:
+        window = self.window(number)
+        return () if window is None else (Within(window, name="windows"),)
+
     def _foresee(self, number: int, begins: timedelta | None, traffic: Traffic) -> RingForecast:
         ring, is_last = self.rings[number], number + 1 == len(self.rings)
         criteria = self.criteria(number, _ANY_TIME)
@@ -257,7 +220,10 @@ class Plan:
     def _check_gates(self) -> None:
         for number in range(len(self.rings)):
             refuse_twins("gates", self.gates(number))
-            refuse_twins("after", self.rings[number].after)
+            refuse_twins("after", self.after(number))
+            recurs(
+                self, attrs.fields(Plan).windows, joint(self.windows, self.rings[number].windows)
+            )
 
     def _check_numbers(self) -> None:
         if not 1 < self.must_see < math.inf:

@@ -23,8 +23,9 @@ from safedeploy.events import Event
 from safedeploy.gates import Shown
 from safedeploy.obligations import pending
 from safedeploy.plans import Plan
+from safedeploy.proofs import FRESH, counts, is_of_attempt, is_of_exposure, looked_at
 from safedeploy.states import Rollout, State
-from safedeploy.verdicts import Evidence, Verdict
+from safedeploy.verdicts import Verdict
 
 __all__ = [
     "FRESH",
@@ -38,9 +39,6 @@ __all__ = [
     "stream",
     "transition",
 ]
-
-FRESH = 2
-"""Evidence is used up to this many assessment intervals after it was observed."""
 
 
 def stream(change: Change, plan: Plan, attempt: int) -> str:
@@ -160,9 +158,9 @@ def _applied(rollout: Rollout, state: states.Pending, event: events.Applied) -> 
 
 def _assessed(rollout: Rollout, state: states.Moving, event: events.Assessed) -> Rollout:
     verdict, judged = event.evidence.but_for(rollout.accepted), rollout
-    if is_present := _is_of_exposure(rollout, event):
+    if is_present := is_of_exposure(rollout, event):
         judged = attrs.evolve(rollout, health=event.health, evidence=event.evidence)
-    if verdict >= Verdict.INVESTIGATE and _is_of_attempt(rollout, event.evidence):
+    if verdict >= Verdict.INVESTIGATE and is_of_attempt(rollout, event.evidence):
         # Harm outlives the ring in which it was seen; going on needs fresh evidence of this one.
         return (_halt if verdict is Verdict.HALT else _pause)(judged, state, event)
     if is_present and isinstance(state, states.Baking):
@@ -175,8 +173,11 @@ def _baked(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Ro
     baked = state.baked + max(timedelta(0), min(event.baked, event.at - state.seen))
     healthy = verdict <= Verdict.INCONCLUSIVE
     shown = verdict is Verdict.PASS and event.evidence.canary.exposures > 0
-    if shown and baked >= rollout.ring.needed(excluded=event.evidence.excludes_margin):
-        if openings.are_open(rollout.ring.after, state.shown.later(event.at)):
+    needed = rollout.ring.needed(excluded=event.evidence.excludes_margin)
+    if state.promoted:
+        shown, needed = shown or state.promoted.is_explained, timedelta(0)
+    if shown and baked >= needed:
+        if openings.are_open(rollout.plan.after(state.ring), state.shown.later(event.at)):
             return _leave(rollout, event.at)
         if not state.earned:
             state = attrs.evolve(state, earned=True, shown=Shown(event.at))
@@ -207,22 +208,18 @@ def _pause(rollout: Rollout, state: states.Moving, event: Event) -> Rollout:
     return _to(rollout, states.Paused(state, event.at, deadline, event))
 
 
+def _promoted(rollout: Rollout, state: states.Baking, event: events.Promoted) -> Rollout:
+    # It is left by the next assessment, so that harm that shows by then halts all the same.
+    return _to(rollout, attrs.evolve(state, promoted=event)) if counts(rollout, event) else rollout
+
+
 def _resumed(rollout: Rollout, state: states.Paused, event: events.Resumed) -> Rollout:
     was = state.was
     if isinstance(was, states.Baking):
         # Health had a break, so the bake begins again.
-        was = attrs.evolve(was, seen=event.at, baked=timedelta(0), healthy=False, earned=False)
-    accepted = rollout.accepted | _looked_at(rollout, state.cause)
+        was = states.Baking(was.ring, was.since, event.at, overdue=was.overdue, shown=was.shown)
+    accepted = rollout.accepted | looked_at(rollout, state.cause)
     return attrs.evolve(rollout, state=was, accepted=accepted)
-
-
-def _looked_at(rollout: Rollout, cause: Event) -> frozenset[tuple[str, str]]:
-    """Return of which findings of this exposure somebody was asked to decide: component, signal."""
-    if not isinstance(cause, events.Assessed) or cause.evidence.scope != rollout.scope:
-        return frozenset()
-    acting = (found for found in cause.evidence.findings if not found.shadow)
-    asking = (found for found in acting if found.verdict is Verdict.INVESTIGATE)
-    return frozenset((found.component, found.signal) for found in asking)
 
 
 def _woken_while_paused(rollout: Rollout, state: states.Paused, event: events.Woken) -> Rollout:
@@ -230,7 +227,7 @@ def _woken_while_paused(rollout: Rollout, state: states.Paused, event: events.Wo
 
 
 def _woken(rollout: Rollout, state: states.Advancing, event: events.Woken) -> Rollout:
-    late = event.at >= state.since + rollout.ring.deadline
+    late = event.at >= openings.due(rollout, state)
     shown = state.shown.later(event.at)
     return _to(rollout, attrs.evolve(state, shown=shown, overdue=late or state.overdue))
 
@@ -245,23 +242,6 @@ def _withdrawn(rollout: Rollout, state: states.Recovering, event: Event) -> Roll
 
 def _to(rollout: Rollout, state: State) -> Rollout:
     return attrs.evolve(rollout, state=state)
-
-
-def _is_of_attempt(rollout: Rollout, evidence: Evidence) -> bool:
-    scope = rollout.scope
-    return (evidence.scope.change, evidence.scope.attempt) == (scope.change, scope.attempt)
-
-
-def _is_of_exposure(rollout: Rollout, event: events.Assessed) -> bool:
-    evidence, plan = event.evidence, rollout.plan
-    return (
-        rollout.reached >= 0
-        and evidence.scope == rollout.scope
-        and event.health.block >= rollout.health.block
-        and evidence.since >= rollout.exposed_at
-        and evidence.since <= evidence.until <= event.at
-        and event.at - evidence.until <= FRESH * plan.assess_every
-    )
 
 
 _Handler: TypeAlias = Callable[[Rollout, Any, Any], Rollout]
@@ -283,6 +263,7 @@ TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
         (states.Baking, events.Alerted): _alerted,
         (states.Baking, events.Woken): _woken,
         (states.Baking, events.Aborted): _halt,
+        (states.Baking, events.Promoted): _promoted,
         (states.Paused, events.Approved): _signed_while_paused,
         (states.Paused, events.Revoked): _signed_while_paused,
         (states.Paused, events.Assessed): _assessed,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import timedelta
+from decimal import Decimal
 
 _UNITS = (("days", "d", 86400), ("hours", "h", 3600), ("minutes", "min", 60), ("seconds", "s", 1))
 _STEPS = ((2 * 86400, 86400), (2 * 3600, 3600), (10 * 60, 5 * 60), (60, 60), (0, 10))
+_MICROSECOND, _MILLION = timedelta(microseconds=1), 1_000_000
+_PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(d|h|min|s)")
+_WHOLE = re.compile(rf"{_PART.pattern}(?: {_PART.pattern}){{0,3}}")
 
 
 def told(span: timedelta | None) -> str:
@@ -55,3 +60,26 @@ def added(one: timedelta | None, other: timedelta | None) -> timedelta | None:
     if one is None or other is None:
         return None
     return lasting(one.total_seconds() + other.total_seconds())
+
+
+def exact(span: timedelta) -> str:
+    """Return a span in all its units, such as 1 h 30 min, so that `read` makes it again."""
+    left, parts = span // _MICROSECOND, list[str]()
+    for _, short, seconds in _UNITS[:-1]:
+        number, left = divmod(left, seconds * _MILLION)
+        parts += [f"{number} {short}"] if number else []
+    seconds, rest = divmod(left, _MILLION)
+    fraction = f".{rest:06}".rstrip("0") if rest else ""
+    parts += [f"{seconds}{fraction} s"] if left or not parts else []
+    return " ".join(parts)
+
+
+def read(text: str) -> timedelta | None:
+    """Return the span that a text such as "1 h 30 min" tells, to the microsecond; None if none."""
+    if not _WHOLE.fullmatch(text):
+        return None
+    seconds = {short: seconds for _, short, seconds in _UNITS}
+    parts = [(Decimal(number) * seconds[short] * _MILLION) for number, short in _PART.findall(text)]
+    total = sum(parts)
+    is_exact = total == int(total) and total < timedelta.max // _MICROSECOND
+    return int(total) * _MICROSECOND if is_exact else None

@@ -9,7 +9,7 @@ import attrs
 
 from safedeploy.changes import Change
 from safedeploy.digests import digest
-from safedeploy.events import Event
+from safedeploy.events import Event, Promoted
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Shown
 from safedeploy.plans import Plan, Ring
@@ -51,6 +51,7 @@ class Baking:
         overdue: whether the ring's deadline has passed.
         earned: whether the bake is earned, and the gates after the ring are asked.
         shown: what was shown to them.
+        promoted: a person's decision not to wait for the bake's end.
     """
 
     label: ClassVar[str] = "baking"
@@ -65,6 +66,7 @@ class Baking:
     shown: Shown = attrs.field(
         default=attrs.Factory(lambda self: Shown(self.since), takes_self=True), repr=False
     )
+    promoted: Promoted | None = None
 
 
 @attrs.frozen

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
-from safedeploy import commands, openings
-from safedeploy.clocks import SystemClock
+from safedeploy import commands, openings, screens
 from safedeploy.errors import DefinitionError, SafeDeployError
 from safedeploy.events import Assessed, Event, Killed, Started, Unknown
 from safedeploy.records import Codec
 from safedeploy.rollouts import exposure, fold, pending
+from safedeploy.screens import Facts, render
 from safedeploy.states import Baking, Completed, Paused, Rollout
+from safedeploy.terminals import Exit, Terminal
 from safedeploy.verdicts import Verdict
 
 if TYPE_CHECKING:  # SQLite is imported when a journal is opened
     from safedeploy.journals import Head, Journal
-
-Facts: TypeAlias = dict[str, Any]
 
 _MODEL = '{"$": "HealthModel", "signals": [{"$": "Usage", "at_least": 1}]}'
 _BLANK = '{"$": "Health", "tests": [null]}'
@@ -39,28 +37,30 @@ def accept(parser: ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: Namespace) -> int:
-    """Print what a journal says, and return the exit status: 1 if it can't be used.
+def run(arguments: Namespace, terminal: Terminal) -> Exit:
+    """Print what a journal says, and return the exit status.
 
     Args:
         arguments: what a parser that `accept`s a status made of the command line.
+        terminal: where to.
     """
     from safedeploy.journals import SqliteJournal
 
     path, kept = arguments.file, arguments.head
     facts: Facts = {"journal": path, "kept_head": kept and str(kept)}
     try:
-        facts |= summarize(SqliteJournal(path, head=kept, read_only=True), SystemClock().now())
+        journal = SqliteJournal(path, head=kept, read_only=True)
     except SafeDeployError as error:
         told = error.mend if error.field in ("journal", "path") else str(error)
         if kept and error.value == kept.position:
             told = f"{kept} isn't in it: {error.mend}"
-        sys.stderr.write(_printable(f"python -m safedeploy status: {path}: {told}") + "\n")
-        return 2 if isinstance(error, DefinitionError) else 1
-    text = json.dumps(facts, default=datetime.isoformat) if arguments.json else render(facts)
-    charset = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(charset, "backslashreplace").decode(charset) + "\n")
-    return 0
+        raise type(error)("journal", path, told) from None
+    facts |= summarize(journal, terminal.clock.now())
+    if arguments.json:
+        terminal.tell(facts)
+    else:
+        terminal.say(render(facts, terminal.style))
+    return Exit.OPENS
 
 
 def summarize(journal: Journal, at: datetime) -> Facts:
@@ -127,7 +127,7 @@ def _waits(command: commands.Command, rollout: Rollout, at: datetime) -> Iterato
         case commands.Wake(at=until):
             stops = isinstance(rollout.state, Paused)
             then = "it halts" if stops else openings.then(rollout, until)
-            yield _wait("deadline", f"until {_when(until, at)}: then {then}", at=until)
+            yield _wait("deadline", f"until {screens.when(until, at)}: then {then}", at=until)
         case _:  # Assess: what it finds is waited for while a ring bakes
             if isinstance(rollout.state, Baking):
                 yield from _waits_while_baking(rollout, rollout.state)
@@ -140,7 +140,8 @@ def _wait(kind: str, text: str, **known: object) -> Facts:
 def _waits_while_baking(rollout: Rollout, state: Baking) -> Iterator[Facts]:
     left, evidence = rollout.ring.bake - state.baked, rollout.evidence
     if left > timedelta(0):
-        text = f"for {_span(left)} of its {_span(rollout.ring.bake)} of bake, as last recorded"
+        bake = screens.span(rollout.ring.bake)
+        text = f"for {screens.span(left)} of its {bake} of bake, as last recorded"
         yield _wait("bake", text, seconds=left.total_seconds())
     if evidence is None:
         yield _wait("evidence", "for the first assessment of this ring")
@@ -204,7 +205,7 @@ def _ends(rollouts: Iterable[Rollout], events: Iterable[Event]) -> dict[str, Rol
     ]
     # Of two at one moment, the kill came later: it would have halted the rollout.
     ends += [(it.at, it.flag, it) for it in events if isinstance(it, Killed)]
-    return {flag: end for _, flag, end in sorted(ends, key=lambda end: _utc(end[0]))}
+    return {flag: end for _, flag, end in sorted(ends, key=lambda end: screens.utc(end[0]))}
 
 
 def _standing(rollout: Rollout | None, ends: dict[str, Rollout | Killed]) -> Facts:
@@ -223,78 +224,26 @@ def _standing(rollout: Rollout | None, ends: dict[str, Rollout | Killed]) -> Fac
         "since": state.since,
         "reason": cause and cause.reason,
         "replaced_by": by if is_replaced else None,
+        "steps": [_step(rollout, number) for number in range(len(rollout.plan.rings))],
     }
 
 
-# What people read
-
-
-def render(facts: Facts) -> str:
-    """Return what `summarize` says as text, the newest rollout last."""
-    at, unread = facts["at"], facts["unread_events"]
-    blocks = [_block(each, at) for each in facts["rollouts"]] or [["There are no rollouts."]]
-    rows = [
-        ("killed", f"{each['flag']}, since {_when(each['since'], at)}: {each['reason']}")
-        for each in facts["killed"]
-    ]
-    rows += [("unread", f"{unread} events besides")] if unread else []
-    rows += [("driver", facts["driver"] or "nobody"), ("head", facts["head"])]
-    return "\n\n".join("\n".join(map(_printable, block)) for block in [*blocks, _aligned(rows)])
-
-
-def _block(facts: Facts, at: datetime) -> list[str]:
-    rows = [("state", _state(facts))]
-    if facts["state"]:
-        rows += [("since", _when(facts["since"], at))]
-        rows += [("why", facts["reason"])] if facts["reason"] else []
-    rows += [("waits", wait["text"]) for wait in facts["waits"]]
-    if unread := facts["unread_events"]:
-        last = f"the last is {facts['last_event']['kind']}, {_when(facts['last_event']['at'], at)}"
-        told = f"{unread} of {facts['events']} events, recorded by a later version"
-        rows += [("unread", told), ("unread", last)]
-    return [facts["id"], *(f"  {line}" for line in _aligned(rows))]
-
-
-def _state(facts: Facts) -> str:
-    if facts["state"] is None:
-        return "can't be told"
-    if facts["replaced_by"]:
-        return f"completed, then replaced by a {facts['replaced_by']}"
-    place = f"ring {facts['ring']} ({facts['ring_number']} of {facts['rings']})"
-    doubt = ", as far as it can be read" if facts["unread_events"] else ""
-    return f"{facts['state']}, {place}, {facts['exposed_percent']:g} % exposed{doubt}"
-
-
-def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
-    """Return a line for each row, with its label unless that is the one above."""
-    labels = ["", *(label for label, _ in rows)]
-    return [
-        f"{'' if label == above else label:<8}{text}"
-        for above, (label, text) in zip(labels, rows, strict=False)
-    ]
-
-
-def _printable(line: str) -> str:
-    """Return a line that moves no cursor, whatever a reason holds."""
-    return "".join(char if char.isprintable() else "?" for char in line)
-
-
-def _when(then: datetime, at: datetime) -> str:
-    then, at = _utc(then), _utc(at)
-    away = f"{_span(at - then)} ago" if then <= at else f"in {_span(then - at)}"
-    return f"{then:%Y-%m-%d %H:%M:%S} UTC ({away})"
-
-
-def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _span(time: timedelta) -> str:
-    """Return a length of time in its two largest units."""
-    left, parts = time.total_seconds(), list[str]()
-    if left < 10:
-        return f"{left:.2g} s"
-    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, left = divmod(left, seconds)
-        parts += [f"{number:.0f} {unit}"] if number or parts else []
-    return " ".join(part for part in parts[:2] if not part.startswith("0 "))
+def _step(rollout: Rollout, number: int) -> Facts:
+    """Return where one ring of a rollout stands: passed, withdrawn, ahead, or as the rollout."""
+    state, ring = rollout.state, rollout.plan.rings[number]
+    was = state.was if isinstance(state, Paused) else state
+    label, baked = "ahead", None
+    if rollout.is_withdrawn:
+        label = "withdrawn" if number <= rollout.reached else "ahead"
+    elif number < state.ring or isinstance(state, Completed):
+        label = "passed"
+    elif number == state.ring:
+        label = state.label
+        baked = was.baked.total_seconds() if isinstance(was, Baking) else None
+    return {
+        "ring": ring.name,
+        "percent": rollout.plan.exposed(number),
+        "state": label,
+        "bake": ring.bake.total_seconds(),
+        "baked": baked,
+    }

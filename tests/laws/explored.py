@@ -22,10 +22,12 @@ from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.states import Rollout, State
 from safedeploy.verdicts import Verdict
+from safedeploy.windows import Window
 from tests.laws.histories import (
     AUTHOR,
     EVERY,
     HEALTH,
+    ROLES,
     SAID,
     START,
     STRANGE,
@@ -45,6 +47,7 @@ def small(
     people: bool = False,
     bakes: int = 1,
     late: int = 3,
+    windows: Window | None = None,
 ) -> Plan:
     """Make a plan of few rings, each behind so many gates.
 
@@ -55,6 +58,7 @@ def small(
         people: whether somebody has to approve the first ring, in time.
         bakes: how many intervals each ring bakes.
         late: after how many a ring is late: the more, the more times there are to tell apart.
+        windows: when it goes on.
     """
     percents = (1, 50, 100)[-rings:]
     signed = (Approval("owners", expires=late * EVERY),) if people else ()
@@ -74,6 +78,8 @@ def small(
         on_issue=RollbackPolicy.roll_back(ask=ask),
         alert_deadline=2 * EVERY,
         assess_every=EVERY,
+        promoters=ROLES,
+        windows=windows,
     )
 
 
@@ -188,15 +194,30 @@ def key(rollout: Rollout) -> object:
     evidence, far = rollout.evidence, rollout.ring.deadline
     judged = (evidence.verdict, evidence.canary.exposures > 0) if evidence else None
     exposed_at = min(rollout.at - rollout.exposed_at, far)
-    told = _seen(rollout.state, rollout.at, far)
-    return rollout.epoch, rollout.reached, exposed_at, judged, rollout.accepted, told
+    told = _seen(rollout.state, rollout.at, far), _opened(rollout)
+    return rollout.epoch, rollout.reached, exposed_at, judged, rollout.accepted, *told
+
+
+def _opened(rollout: Rollout) -> object:
+    """Return how its windows stand, and how what was shown to its gates last knew of them."""
+    window, shown = rollout.plan.windows, getattr(rollout.state, "shown", None)
+    times = [rollout.at, *([shown.at] if shown else [])] if window else []
+    return tuple((window.contains(at), _ahead(window, at, rollout)) for at in times if window)
+
+
+def _ahead(window: Window, at: datetime, rollout: Rollout) -> timedelta:
+    flip = window.next_change(at)
+    assert flip
+    return max(-rollout.ring.deadline, flip - rollout.at)
 
 
 def _seen(state: Any, at: datetime, far: timedelta) -> object:
     return type(state), *(_told(getattr(state, name), at, far) for name in _NAMES[type(state)])
 
 
-def _told(value: Any, at: datetime, far: timedelta) -> object:
+def _told(  # noqa: PLR0911 - one answer for each kind of value
+    value: Any, at: datetime, far: timedelta
+) -> object:
     """Return a value with its times counted from the present, as far as that counts."""
     if isinstance(value, datetime):
         return max(-far, value - at)
@@ -208,6 +229,8 @@ def _told(value: Any, at: datetime, far: timedelta) -> object:
         return value.gate, value.who, _told(max(at, value.until), at, far)
     if type(value) in _NAMES:
         return _seen(value, at, far)
+    if isinstance(value, events.Promoted):
+        return value.is_explained
     return type(value) if isinstance(value, Event) else value
 
 

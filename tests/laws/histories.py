@@ -26,6 +26,7 @@ from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Usage
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Counts, Evidence, Finding, Verdict
+from safedeploy.windows import Window
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = timedelta(seconds=10)
@@ -36,6 +37,30 @@ USED = Counts(exposures=100, units=100, failures=0, fresh=100)
 AUTHOR = "7"
 PEOPLE = ("8", "9", "10")
 ROLES = ("managers", "owners")
+
+
+@attrs.frozen(repr=False)
+class Blink(Window):
+    """Open for two intervals, closed for two, and so on: a window in which a history has room."""
+
+    period: timedelta = 4 * EVERY
+
+    def contains(self, at: datetime) -> bool:
+        return (at - START) % self.period < self.period / 2
+
+    def flip(self, at: datetime, until: datetime) -> datetime | None:
+        half = self.period / 2
+        flip = at + half - (at - START) % half
+        return flip if flip <= until else None
+
+    def times(self) -> Iterator[datetime]:
+        return iter(())
+
+    def zone_at(self, flip: datetime) -> str:
+        return "UTC"
+
+    def __repr__(self) -> str:
+        return f"Blink({self.period!r})"
 
 
 def plan(*, ask: bool = False, people: bool = False, bake: timedelta = 2 * EVERY) -> Plan:
@@ -55,6 +80,7 @@ def plan(*, ask: bool = False, people: bool = False, bake: timedelta = 2 * EVERY
         health=HEALTH,
         on_issue=RollbackPolicy.roll_back(ask=ask),
         assess_every=EVERY,
+        promoters=ROLES,
     )
 
 
@@ -121,6 +147,12 @@ def revoked(rollout: Rollout, gate: str, at: datetime) -> events.Revoked:
     return events.Revoked(at, gate, rollout.guarded, Person(PEOPLE[0], ROLES), "not so fine")
 
 
+def promoted(rollout: Rollout, at: datetime, **wrong: Any) -> events.Promoted:
+    """Make a promotion of what is exposed, by somebody who may, with a reason."""
+    event = events.Promoted(at, rollout.scope, Person(PEOPLE[0], ROLES), "it can't wait")
+    return attrs.evolve(event, **wrong)
+
+
 Move = Callable[[Rollout, datetime], Event]
 
 
@@ -157,7 +189,22 @@ UNBOUND: dict[str, Move] = {
 }
 """Every way in which evidence can miss the exposure that it should be about."""
 
+PROMOTED: dict[str, Move] = {
+    "promoted": promoted,
+    "promoted without a reason": lambda rollout, at: promoted(rollout, at, reason=" "),
+    "promoted by the author": lambda rollout, at: promoted(rollout, at, by=Person(AUTHOR, ROLES)),
+    "promoted by a guest": lambda rollout, at: promoted(rollout, at, by=Person("8", ["guests"])),
+    "promoted an earlier exposure": lambda rollout, at: promoted(
+        rollout, at, scope=attrs.evolve(rollout.scope, epoch=rollout.epoch - 1)
+    ),
+    "promoted another attempt": lambda rollout, at: promoted(
+        rollout, at, scope=attrs.evolve(rollout.scope, attempt=rollout.attempt + 1)
+    ),
+}
+"""Promotions by hand; all but the first two never count."""
+
 STRANGE: dict[str, Move] = {
+    **PROMOTED,
     **{f"assessed {verdict.name}": partial(_judged, verdict) for verdict in Verdict},
     **UNBOUND,
     "without evidence": lambda rollout, at: _unbound(rollout, at, findings=()),
@@ -243,10 +290,11 @@ def histories(draw: st.DrawFn, *, people: bool = False, least: int = 0) -> tuple
     drawn = draw(
         st.lists(st.tuples(moves(people=people), st.integers(0, 3)), min_size=least, max_size=40)
     )
-    return tuple(_played(begin, drawn))
+    return tuple(played(begin, drawn))
 
 
-def _played(begin: events.Started, drawn: list[tuple[Move, int]]) -> Iterator[Step]:
+def played(begin: events.Started, drawn: list[tuple[Move, int]]) -> Iterator[Step]:
+    """Make the moves one after the other, each so many intervals after the last."""
     before = rollouts.begin(begin)
     for move, intervals in drawn:
         event = move(before, before.at + intervals * EVERY)

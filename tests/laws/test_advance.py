@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safedeploy import commands, events, openings, rollouts, states
-from safedeploy.states import Baking, Halted, Paused, Pending
+from safedeploy.states import Baking, Halted, Paused, Pending, Rollout
 from safedeploy.verdicts import Verdict
 from tests.laws.histories import (
     EITHER,
     EVERY,
+    PROMOTED,
     UNBOUND,
     Step,
     assessed,
@@ -33,6 +34,12 @@ def leaves(step: Step) -> bool:
         isinstance(step.after.state, Pending) and step.after.state.ring > step.before.state.ring
     )
     return onwards or isinstance(step.after.state, states.Completed)
+
+
+def by_hand(rollout: Rollout) -> bool:
+    """Tell whether a person has promoted the ring, and written down why."""
+    promoted = rollout.state.promoted if isinstance(rollout.state, Baking) else None
+    return promoted is not None and bool(promoted.reason.strip())
 
 
 def grows(step: Step) -> bool:
@@ -53,15 +60,16 @@ def judged(history: tuple[Step, ...]) -> Iterator[Step]:
 def test_a_ring_is_left_only_with_a_pass_that_carries_evidence(history: tuple[Step, ...]) -> None:
     """Leaving a ring takes a PASS with samples, exposures, a window and a source.
 
-    What a person has looked at and accepted doesn't count against it.
+    What a person has looked at and accepted doesn't count against it; and a person who promotes by
+    hand, and writes down why, stands in for a PASS, while nothing shows harm.
     """
     for step in (*history, *judged(history)):
         if leaves(step):
             assert isinstance(step.event, events.Assessed)
             evidence = step.event.evidence
-            assert Verdict.PASS is evidence.but_for(step.before.accepted)
-            assert evidence.findings
-            assert evidence.canary.exposures > 0
+            verdict = evidence.but_for(step.before.accepted)
+            shown = verdict is Verdict.PASS and evidence.findings and evidence.canary.exposures > 0
+            assert shown or (by_hand(step.before) and verdict <= Verdict.SOURCE_ERROR)
             assert evidence.source
             assert evidence.since <= evidence.until
 
@@ -75,6 +83,52 @@ def test_exposure_grows_only_ring_by_ring(history: tuple[Step, ...]) -> None:
         if grows(step):
             began = isinstance(step.event, events.Applied)
             assert began or isinstance(step.after.state, states.Completed)
+
+
+@pytest.mark.law("A1")
+@given(EITHER, st.sampled_from(sorted(PROMOTED)), st.integers(0, 3))
+def test_a_promotion_exposes_nobody_by_itself(
+    history: tuple[Step, ...], how: str, wait: int
+) -> None:
+    """It is of the present exposure, by who may, with a PASS or a reason; else it changes nothing.
+
+    Whatever is promoted, the ring is left by the next assessment, and halts if that shows harm.
+    """
+    for rollout in reachable(history):
+        event = PROMOTED[how](rollout, rollout.at + wait * EVERY)
+        after, owed = rollouts.transition(rollout, event)
+        if after.state == rollout.state:
+            continue
+        assert isinstance(event, events.Promoted)
+        assert isinstance(rollout.state, Baking)
+        assert after.state == attrs.evolve(rollout.state, promoted=event)
+        assert (rollout.epoch, rollout.reached, ()) == (after.epoch, after.reached, owed)
+        assert event.scope == rollout.scope
+        assert event.by.id != rollout.change.author
+        assert event.by.roles & rollout.plan.promoters
+        evidence = rollout.evidence
+        is_proven = (
+            evidence is not None
+            and evidence.but_for(rollout.accepted) is Verdict.PASS
+            and event.at - evidence.until <= rollouts.FRESH * EVERY
+        )
+        assert is_proven or event.reason.strip()
+        harmed, _ = rollouts.transition(after, assessed(after, Verdict.HALT, after.at + EVERY))
+        assert isinstance(harmed.state, Halted)
+
+
+@pytest.mark.law("A11")
+@given(EITHER)
+def test_what_is_promoted_by_hand_is_left_at_the_next_assessment(history: tuple[Step, ...]) -> None:
+    """With a reason, and nothing that shows harm; behind the gates after it, as always."""
+    for rollout in reachable(history):
+        after, _ = rollouts.transition(rollout, PROMOTED["promoted"](rollout, rollout.at))
+        if isinstance(after.state, Baking):
+            event = assessed(after, Verdict.SOURCE_ERROR, after.at + EVERY)
+            left = rollouts.following(after, event)
+            is_open = openings.are_open(after.ring.after, after.state.shown.later(event.at))
+            assert is_open or (isinstance(left.state, Baking) and left.state.earned)
+            assert is_open != isinstance(left.state, Baking)
 
 
 @pytest.mark.law("A2")
@@ -95,8 +149,10 @@ def test_evidence_about_anything_else_is_dropped(history: tuple[Step, ...], how:
 @pytest.mark.law("A3")
 @given(histories(), st.sampled_from([Verdict.INCONCLUSIVE, Verdict.NO_DATA, Verdict.SOURCE_ERROR]))
 def test_silence_never_advances(history: tuple[Step, ...], verdict: Verdict) -> None:
-    """However often a verdict short of PASS is given, the rollout stays in its ring."""
+    """However often a verdict short of PASS is given, only a promotion by hand leaves the ring."""
     for rollout in reachable(history):
+        if by_hand(rollout):
+            continue
         after = rollout
         for _ in range(5):
             after, _ = rollouts.transition(after, assessed(after, verdict, after.at + EVERY))
@@ -118,7 +174,7 @@ def test_no_event_earns_more_than_the_time_since_the_last(history: tuple[Step, .
         if leaves(step):
             assert isinstance(before, Baking)
             assert isinstance(step.event, events.Assessed)
-            assert before.baked + step.event.baked >= step.before.ring.bake
+            assert before.promoted or before.baked + step.event.baked >= step.before.ring.bake
 
 
 @pytest.mark.law("A6")

@@ -10,18 +10,26 @@ import pytest
 
 from safedeploy import commands, events, rollouts, states
 from safedeploy.events import Event
-from safedeploy.gates import Answer, Approval, Check, Gate
+from safedeploy.gates import Answer, Approval, Check, Gate, Within
 from safedeploy.plans import Plan
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Evidence, Verdict
 from tests.laws.explored import Explored, small
-from tests.laws.histories import AUTHOR, EVERY
+from tests.laws.histories import AUTHOR, EVERY, Blink
 from tests.laws.planted import replaced, without
 
 SHORT = (small(), small(rings=1, people=True, ask=True))
-"""Some 13,000 states: all that there are."""
+"""Some 32,000 states: all that there are."""
 
-LONG = (small(rings=3, gates=2, bakes=3, late=6), small(rings=3, bakes=2, late=9, ask=True))
+FROZEN = small(rings=1, gates=0, windows=Blink(2 * EVERY))
+FROZEN_STATES = 3000
+"""So many of a plan that has windows, whose every state is several: how the windows stand."""
+
+LONG = (
+    small(rings=3, gates=2, bakes=3, late=6),
+    small(rings=3, bakes=2, late=9, ask=True),
+    small(windows=Blink()),
+)
 STATES = 51_000
 """So many of each of the long ones."""
 
@@ -51,9 +59,17 @@ def is_open(gate: Gate, state: states.Pending, at: datetime) -> bool:
     """Tell whether a gate of these plans has been shown what it asks for, by what is written."""
     if isinstance(gate, Check):
         return gate.name in {opening.gate for opening in state.shown.opened}
+    if isinstance(gate, Within):
+        return gate.window.contains(at)
     assert isinstance(gate, Approval)
     words = (word for word in state.shown.words if word.gate == gate.name and word.until > at)
     return len({word.who for word in words} - {AUTHOR}) >= gate.quorum
+
+
+def is_within(rollout: Rollout, event: Event) -> bool:
+    """Tell whether something happens while the plan's windows are open."""
+    windows = rollout.plan.windows
+    return windows is None or windows.contains(event.at)
 
 
 # What holds in every step, by the event that makes it
@@ -72,11 +88,16 @@ def assessed(before: Rollout, event: events.Assessed, after: Rollout) -> None:
         assert isinstance(after.state, states.Paused)
     elif not is_bound(before, evidence, event):
         assert stands(before) == stands(after)
+    elif isinstance(state, states.Baking) and state.promoted and state.promoted.is_explained:
+        assert is_within(before, event) == (not isinstance(after.state, states.Baking))
     elif verdict is not Verdict.PASS or not evidence.canary.exposures:
         assert (type(state), state.ring) == (type(after.state), after.state.ring)
     elif isinstance(state, states.Baking):
         earned = state.baked + min(event.baked, event.at - state.seen)
-        assert (earned >= before.ring.bake) == (not isinstance(after.state, states.Baking))
+        is_enough = earned >= before.ring.bake or state.promoted is not None
+        assert (is_enough and is_within(before, event)) == (
+            not isinstance(after.state, states.Baking)
+        )
 
 
 def applied(before: Rollout, event: events.Applied, after: Rollout) -> None:
@@ -150,6 +171,19 @@ def aborted(before: Rollout, event: events.Aborted, after: Rollout) -> None:
         assert stands(before) == stands(after)
 
 
+def promoted(before: Rollout, event: events.Promoted, after: Rollout) -> None:
+    """A1: by hand a bake is shortened, by who may, with a PASS or a reason; nothing else is."""
+    if stands(before) == stands(after):
+        return
+    assert isinstance(before.state, states.Baking)
+    assert after.state == attrs.evolve(before.state, promoted=event)
+    assert event.scope == before.scope
+    assert event.by.id != AUTHOR
+    assert event.by.roles & before.plan.promoters
+    seen = before.evidence
+    assert event.reason.strip() or (seen and seen.but_for(before.accepted) is Verdict.PASS)
+
+
 def resumed(before: Rollout, event: events.Resumed, after: Rollout) -> None:
     """A pause ends where it began, and what was baked before is lost."""
     if isinstance(before.state, states.Paused):
@@ -171,6 +205,7 @@ LAWS: dict[type, Callable[..., None]] = {
     events.Aborted: aborted,
     events.Resumed: resumed,
     events.Approved: approved,
+    events.Promoted: promoted,
 }
 
 
@@ -182,6 +217,7 @@ def check(before: Rollout, event: Event, after: Rollout) -> None:
     assert after.at == max(before.at, event.at)
     assert after.epoch - before.epoch in {0, 1}
     assert shows <= shown or isinstance(event, events.Applied) or completes
+    assert shows <= shown or is_within(before, event)
     assert shows == 0 or not isinstance(after.state, states.Stopped)
     if isinstance(before.state, states.Paused) and isinstance(after.state, states.Advancing):
         assert isinstance(event, events.Resumed)
@@ -203,7 +239,7 @@ def check_state(rollout: Rollout) -> None:
     watched = rollout.reached >= 0 and isinstance(rollout.state, states.Moving)
     assert watched == any(isinstance(command, commands.Assess) for command in owed)
     for command in owed:
-        if isinstance(command, commands.Wake):
+        if isinstance(command, commands.Wake) and command.id.endswith(".wake"):
             late = rollouts.following(rollout, events.Woken(command.at))
             paged = any(isinstance(each, commands.Page) for each in rollouts.pending(late))
             assert paged or isinstance(late.state, states.Halted)
@@ -244,6 +280,12 @@ def test_every_state_of_small_plans_is_lawful(capsys: pytest.CaptureFixture[str]
     assert told(found, capsys) > 10_000
 
 
+@pytest.mark.law("A9")
+def test_the_states_of_a_plan_with_windows_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever happens while they are open or closed, windows hold what exposes, and no halt."""
+    assert told([explored(FROZEN, most=FROZEN_STATES)], capsys) == FROZEN_STATES
+
+
 @pytest.mark.long
 def test_many_states_of_larger_plans_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
     """Three rings, more gates and longer bakes change nothing about it."""
@@ -268,16 +310,27 @@ def resume_on_a_pass(rollout: Rollout, state: states.Moving, event: events.Asses
     return after
 
 
+def leave_by_hand(rollout: Rollout, state: states.Baking, event: events.Promoted) -> Rollout:
+    """Let whoever says so leave the ring."""
+    return rollouts._leave(rollout, event.at)
+
+
+def halt_unless_frozen(rollout: Rollout, state: states.Moving, event: Event) -> Rollout:
+    """Let a freeze stop everything, a halt as well."""
+    return HALT(rollout, state, event) if is_within(rollout, event) else rollout
+
+
+HALT = rollouts._halt
 BAKED, ASSESSED = rollouts._baked, rollouts._assessed
 
 BUGS: dict[str, tuple[str, object]] = {
     "a ring is left in silence": ("safedeploy.rollouts._baked", leave_on_silence),
     "evidence of another time counts": (
-        "safedeploy.rollouts._is_of_exposure",
+        "safedeploy.rollouts.is_of_exposure",
         lambda rollout, event: rollout.reached >= 0 and event.evidence.scope == rollout.scope,
     ),
     "evidence of elsewhere counts": (
-        "safedeploy.rollouts._is_of_exposure",
+        "safedeploy.rollouts.is_of_exposure",
         lambda rollout, event: rollout.reached >= 0,
     ),
     "a halt is ignored while paused": (
@@ -309,12 +362,31 @@ BUGS: dict[str, tuple[str, object]] = {
         "safedeploy.gates.Approval.opens",
         lambda self, shown: any(word.gate == self.name for word in shown.words),
     ),
+    "a promotion counts whatever it is of": (
+        "safedeploy.proofs.is_grounded",
+        lambda rollout, event: True,
+    ),
+    "a promotion of an earlier exposure counts": (
+        "safedeploy.rollouts.counts",
+        lambda rollout, event: event.by.id != AUTHOR and bool(event.reason.strip()),
+    ),
+    "an author promotes": ("safedeploy.proofs.why_not", lambda rollout, by: ""),
+    "a promotion leaves by itself": (
+        "safedeploy.rollouts.TRANSITIONS",
+        replaced(events.Promoted, leave_by_hand),
+    ),
     "a pause keeps what was baked": (
         "safedeploy.rollouts.TRANSITIONS",
         replaced(
             events.Resumed, lambda rollout, state, event: attrs.evolve(rollout, state=state.was)
         ),
     ),
+}
+
+FREEZES: dict[str, tuple[str, object]] = {
+    "a freeze blocks a halt": ("safedeploy.rollouts._halt", halt_unless_frozen),
+    "a ring begins in a freeze": ("safedeploy.plans.Plan.gates", lambda self, number: self.before),
+    "a rollout completes in a freeze": ("safedeploy.plans.Plan.after", lambda self, number: ()),
 }
 
 
@@ -324,3 +396,13 @@ def test_the_search_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(*BUGS[bug])
     with pytest.raises(AssertionError):
         explored(small(rings=1, people=True), most=STATES)
+
+
+@pytest.mark.parametrize("bug", FREEZES)
+def test_the_search_finds_a_planted_bug_of_freezes(
+    bug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Likewise, where a plan has windows."""
+    monkeypatch.setattr(*FREEZES[bug])
+    with pytest.raises(AssertionError):
+        explored(FROZEN, most=FROZEN_STATES)

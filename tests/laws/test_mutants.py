@@ -30,6 +30,7 @@ from tests.laws import (
     test_breaking_points,
     test_breaking_storms,
     test_exposure,
+    test_freezes,
     test_gating,
     test_record,
     test_recovery,
@@ -303,9 +304,16 @@ MUTANTS = [
         test_advance.test_a_ring_is_left_only_with_a_pass_that_carries_evidence,
     ),
     Mutant(
+        "A1",
+        "a promotion counts whoever says so, of whatever",
+        "safedeploy.rollouts.counts",
+        lambda rollout, event: True,
+        test_advance.test_a_promotion_exposes_nobody_by_itself,
+    ),
+    Mutant(
         "A2",
         "evidence isn't held against the exposure",
-        "safedeploy.rollouts._is_of_exposure",
+        "safedeploy.rollouts.is_of_exposure",
         lambda rollout, event: True,
         test_advance.test_evidence_about_anything_else_is_dropped,
     ),
@@ -415,7 +423,7 @@ MUTANTS = [
     Mutant(
         "A8",
         "who goes on is asked again at once",
-        "safedeploy.rollouts._looked_at",
+        "safedeploy.rollouts.looked_at",
         lambda rollout, cause: frozenset(),
         test_rollouts.test_nobody_is_asked_twice_to_look_at_the_same,
     ),
@@ -433,6 +441,13 @@ MUTANTS = [
         "safedeploy.rollouts._baked",
         never_leave,
         test_advance.test_a_fresh_pass_with_its_bake_earned_leaves_at_once,
+    ),
+    Mutant(
+        "A11",
+        "a promotion is only noted",
+        "safedeploy.rollouts.counts",
+        lambda rollout, event: False,
+        test_advance.test_what_is_promoted_by_hand_is_left_at_the_next_assessment,
     ),
     Mutant(
         "A11",
@@ -589,6 +604,7 @@ MUTANTS = [
     ),
     *(Mutant(*planted) for planted in test_sharing.SHARING_MUTANTS),
     *(Mutant(*planted) for planted in test_breaking.BREAKING_MUTANTS),
+    *(Mutant(*planted) for planted in test_freezes.FREEZING_MUTANTS),
 ]
 
 
@@ -612,6 +628,7 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
         test_breaking_points,
         test_breaking_storms,
         test_exposure,
+        test_freezes,
         test_gating,
         test_record,
         test_recovery,

@@ -39,7 +39,11 @@ def accept(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print only how the acts ended")
     about = "keep the rollouts in a file; started again with it, a run that was killed goes on"
     parser.add_argument("--journal", metavar="FILE", help=about)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: Namespace, _terminal: object) -> int:
+    return run(arguments)
 
 
 def run(arguments: Namespace, settings: Settings | None = None) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 
 import attrs
+
+from safedeploy.forecasts import shapes
+from safedeploy.forecasts.shapes import percentage
 
 WIDTH, LEFT, RIGHT, TOP, HEIGHT, ROW = 720, 56, 44, 62, 190, 24
 LEAST = 76
@@ -55,9 +57,9 @@ def draw(bars: Sequence[Bar], *, title: str, takes: str, waits: str) -> str:
     """
     lowest = min(bar.share for bar in bars) / 2.5
     lines = (
-        _opened(TOP + HEIGHT + 44 + ROW * len(bars)),
-        f"<title>{_said(title)}</title>",
-        f"<desc>{_said('. '.join(f'{bar.name}: {bar.label}' for bar in bars))}</desc>",
+        shapes.opened(WIDTH, TOP + HEIGHT + 44 + ROW * len(bars)),
+        f"<title>{shapes.said(title)}</title>",
+        f"<desc>{shapes.said('. '.join(f'{bar.name}: {bar.label}' for bar in bars))}</desc>",
         _PATTERN,
         *_legend(takes, waits),
         *_grid(lowest),
@@ -66,14 +68,6 @@ def draw(bars: Sequence[Bar], *, title: str, takes: str, waits: str) -> str:
         "</svg>",
     )
     return "\n".join(lines)
-
-
-def _opened(height: float) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
-        f' style="max-width: {WIDTH}px" font-family="system-ui, sans-serif" font-size="12"'
-        ' fill="currentColor">'
-    )
 
 
 _PATTERN = (
@@ -109,15 +103,15 @@ def _grid(lowest: float) -> Iterator[str]:
     decades = (10.0**power for power in range(-6, 1))
     for share in (share for share in decades if share > lowest):
         level = _level(share, lowest)
-        yield _line(LEFT, level, WIDTH - RIGHT, level, opacity=0.15)
-        yield _text(LEFT - 8, level + 4, percentage(share), anchor="end", opacity=0.7)
-    yield _line(LEFT, base, WIDTH - RIGHT, base, opacity=0.6)
+        yield shapes.line(LEFT, level, WIDTH - RIGHT, level, opacity=0.15)
+        yield shapes.text(LEFT - 8, level + 4, percentage(share), anchor="end", opacity=0.7)
+    yield shapes.line(LEFT, base, WIDTH - RIGHT, base, opacity=0.6)
 
 
 def _legend(takes: str, waits: str) -> Iterator[str]:
     for x, fill, words in ((LEFT, _TAKES, takes), (LEFT + 210, f"url(#{_HATCH})", waits)):
-        yield _rectangle(x, 12, 22, 12, fill)
-        yield _text(x + 29, 22, words)
+        yield shapes.rectangle(x, 12, 22, 12, fill)
+        yield shapes.text(x + 29, 22, words)
 
 
 def _staircase(bars: Sequence[Bar], lowest: float) -> Iterator[str]:
@@ -127,12 +121,12 @@ def _staircase(bars: Sequence[Bar], lowest: float) -> Iterator[str]:
     if any(LETTER * len(sign) > width - 20 for sign, width in zip(signs, widths, strict=True)):
         signs = [percentage(bar.share) for bar in drawn]
     left: float = LEFT
-    yield _text(left, TOP + HEIGHT + 18, "0", anchor="middle")
+    yield shapes.text(left, TOP + HEIGHT + 18, "0", anchor="middle")
     for number, (bar, width, sign) in enumerate(zip(drawn, widths, signs, strict=True), 1):
         level = _level(bar.share, lowest)
-        yield f"<g><title>{_said(f'{bar.name}: {bar.label}')}</title>"
-        yield _text(left + 3, level - 6, f"{number}", weight="bold")
-        yield _text(left + 16, level - 6, sign)
+        yield f"<g><title>{shapes.said(f'{bar.name}: {bar.label}')}</title>"
+        yield shapes.text(left + 3, level - 6, f"{number}", weight="bold")
+        yield shapes.text(left + 16, level - 6, sign)
         yield from _bar(bar, left, left + width, level)
         yield "</g>"
         left += width
@@ -142,48 +136,15 @@ def _bar(bar: Bar, left: float, right: float, level: float) -> Iterator[str]:
     base = TOP + HEIGHT
     part = bar.takes / (bar.takes + bar.waits) if math.isfinite(bar.waits) else 0.2
     middle = left + (right - left) * part
-    yield _rectangle(left, level, middle - left, base - level, _TAKES)
-    yield _rectangle(middle, level, right - middle, base - level, f"url(#{_HATCH})")
-    yield _line(right, level, right, base + 5, opacity=0.6)
-    yield _text(right, base + 18, bar.over, anchor="middle")
+    yield shapes.rectangle(left, level, middle - left, base - level, _TAKES)
+    yield shapes.rectangle(middle, level, right - middle, base - level, f"url(#{_HATCH})")
+    yield shapes.line(right, level, right, base + 5, opacity=0.6)
+    yield shapes.text(right, base + 18, bar.over, anchor="middle")
 
 
 def _row(number: int, bar: Bar) -> Iterator[str]:
     y = TOP + HEIGHT + 30 + ROW * number
     name = bar.name if len(bar.name) <= LONGEST_NAME else f"{bar.name[: LONGEST_NAME - 1]}…"
-    yield _text(LEFT - 8, y, f"{number}", anchor="end", weight="bold")
-    yield _text(LEFT, y, name, weight="bold")
-    yield _text(LEFT + 160, y, bar.label)
-
-
-def _text(
-    x: float, y: float, words: str, *, anchor: str = "start", weight: str = "", opacity: float = 1
-) -> str:
-    style = f' font-weight="{weight}"' if weight else ""
-    style += f' opacity="{opacity:g}"' if opacity < 1 else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{style}>{_said(words)}</text>'
-
-
-def _line(x: float, y: float, to_x: float, to_y: float, *, opacity: float) -> str:
-    ends = f'x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}"'
-    return f'<line {ends} stroke="currentColor" opacity="{opacity:g}"/>'
-
-
-def _rectangle(x: float, y: float, width: float, height: float, fill: str) -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-    return f'<rect {place} fill="{fill}" fill-opacity="0.88"/>'
-
-
-def percentage(share: float) -> str:
-    """Return a share of 0..1 as people read it."""
-    return f"{100 * share:.3g} %"
-
-
-def _said(words: str) -> str:
-    """Return words that can't be taken for markup, and that XML can hold."""
-    return escape(printable(words))
-
-
-def printable(words: str) -> str:
-    """Return words that move no cursor, and that XML can hold."""
-    return "".join(char if char.isprintable() else "?" for char in words)
+    yield shapes.text(LEFT - 8, y, f"{number}", anchor="end", weight="bold")
+    yield shapes.text(LEFT, y, name, weight="bold")
+    yield shapes.text(LEFT + 160, y, bar.label)

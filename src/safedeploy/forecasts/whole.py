@@ -10,8 +10,9 @@ from datetime import timedelta
 import attrs
 
 from safedeploy.errors import DefinitionError
-from safedeploy.forecasts.pictures import Bar, draw, percentage, printable
+from safedeploy.forecasts.pictures import Bar, draw
 from safedeploy.forecasts.rings import RingForecast
+from safedeploy.forecasts.shapes import percentage, printable
 from safedeploy.spans import told
 from safedeploy.traffic import Traffic
 

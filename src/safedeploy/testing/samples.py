@@ -79,6 +79,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.Withdrawn(AT),
     events.Approved(AT, "managers", _SCOPE, "0f" * 32, Person("8", ["managers"]), "fine"),
     events.Revoked(AT, "managers", _SCOPE, Person("8", ["managers"]), ""),
+    events.Promoted(AT, _SCOPE, Person("8", ["managers"]), "it can't wait"),
     events.Killed(AT, "shop", "7", "it burns"),
     events.Overridden(AT, _OVERRIDE),
     events.Lifted(AT, "shop", "shop#1", "7", "seen"),

@@ -3,6 +3,7 @@
 from safedeploy.windows.algebra import HORIZON, Complement, Intersection, Union, Window
 from safedeploy.windows.dates import Between, between, since
 from safedeploy.windows.recurring import Days, business_hours, days
+from safedeploy.windows.schedules import joint, recurs
 
 __all__ = [
     "HORIZON",
@@ -15,5 +16,7 @@ __all__ = [
     "between",
     "business_hours",
     "days",
+    "joint",
+    "recurs",
     "since",
 ]

@@ -1,0 +1,139 @@
+"""Screens: where rollouts stand, as text: plain for files, with bars of the rings on a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import attrs
+
+Facts: TypeAlias = dict[str, Any]
+
+WIDTH = 24
+"""How many characters a whole bar has."""
+
+_COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "passed": "32",  # green
+        "baking": "36",  # cyan
+        "pending": "33",  # yellow
+        "paused": "33",
+        "withdrawn": "31",  # red
+        "ahead": "2",  # dim
+    }
+)
+
+
+@attrs.frozen
+class Style:
+    """Say what a terminal can show.
+
+    Attributes:
+        full, empty: what bars are made of.
+        is_coloured: whether it shows colours.
+    """
+
+    full: str = "#"
+    empty: str = "."
+    is_coloured: bool = False
+
+    def paint(self, text: str, state: str) -> str:
+        """Return a text in the colour of a ring's state."""
+        return f"\x1b[{_COLOURS[state]}m{text}\x1b[0m" if self.is_coloured else text
+
+
+def render(facts: Facts, style: Style | None = None) -> str:
+    """Return what a status says as text, the newest rollout last; with bars in a style."""
+    at, unread = facts["at"], facts["unread_events"]
+    blocks = [block(each, at, style) for each in facts["rollouts"]] or [["There are no rollouts."]]
+    rows = [
+        ("killed", f"{each['flag']}, since {when(each['since'], at)}: {each['reason']}")
+        for each in facts["killed"]
+    ]
+    rows += [("unread", f"{unread} events besides")] if unread else []
+    rows += [("driver", facts["driver"] or "nobody"), ("head", facts["head"])]
+    return "\n\n".join(map("\n".join, [*blocks, map(printable, _aligned(rows))]))
+
+
+def block(facts: Facts, at: datetime, style: Style | None = None) -> list[str]:
+    """Return the lines about one rollout; with bars in a style."""
+    rows = [("state", state(facts))]
+    if facts["state"]:
+        rows += [("since", when(facts["since"], at))]
+        rows += [("why", facts["reason"])] if facts["reason"] else []
+    rows += [("waits", wait["text"]) for wait in facts["waits"]]
+    if unread := facts["unread_events"]:
+        last = f"the last is {facts['last_event']['kind']}, {when(facts['last_event']['at'], at)}"
+        told = f"{unread} of {facts['events']} events, recorded by a later version"
+        rows += [("unread", told), ("unread", last)]
+    lines = [facts["id"], *(f"  {line}" for line in _aligned(rows))]
+    return [*map(printable, lines), *(_bars(facts.get("steps", ()), style) if style else ())]
+
+
+def _bars(steps: Sequence[Facts], style: Style) -> Iterator[str]:
+    """Draw a bar for each ring: what it exposes, of all."""
+    longest = max((len(step["ring"]) for step in steps), default=0)
+    for step in steps:
+        full = math.ceil(WIDTH * step["percent"] / 100)
+        bar = style.full * full + style.empty * (WIDTH - full)
+        name, percent = printable(f"{step['ring']:<{longest}}"), f"{step['percent']:.3g} %"
+        told = style.paint(f"{bar} {percent:>6}  {_told(step)}", step["state"])
+        yield f"  {name}  {told}"
+
+
+def _told(step: Facts) -> str:
+    if step["baked"] is None:
+        return str(step["state"])
+    baked, bake = (span(timedelta(seconds=step[key])) for key in ("baked", "bake"))
+    return f"{step['state']}, {baked} of {bake}"
+
+
+def state(facts: Facts) -> str:
+    """Return where a rollout stands, in a line."""
+    if facts["state"] is None:
+        return "can't be told"
+    if facts["replaced_by"]:
+        return f"completed, then replaced by a {facts['replaced_by']}"
+    place = f"ring {facts['ring']} ({facts['ring_number']} of {facts['rings']})"
+    doubt = ", as far as it can be read" if facts["unread_events"] else ""
+    return f"{facts['state']}, {place}, {facts['exposed_percent']:g} % exposed{doubt}"
+
+
+def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a line for each row, with its label unless that is the one above."""
+    labels = ["", *(label for label, _ in rows)]
+    return [
+        f"{'' if label == above else label:<8}{text}"
+        for above, (label, text) in zip(labels, rows, strict=False)
+    ]
+
+
+def printable(line: str) -> str:
+    """Return a line that moves no cursor, whatever a reason holds."""
+    return "".join(char if char.isprintable() else "?" for char in line)
+
+
+def when(then: datetime, at: datetime) -> str:
+    """Return a time, and how far away it is."""
+    then, at = utc(then), utc(at)
+    away = f"{span(at - then)} ago" if then <= at else f"in {span(then - at)}"
+    return f"{then:%Y-%m-%d %H:%M:%S} UTC ({away})"
+
+
+def utc(at: datetime) -> datetime:
+    """Return a time in UTC; one without a zone is taken for that."""
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def span(time: timedelta) -> str:
+    """Return a length of time in its two largest units."""
+    left, parts = time.total_seconds(), list[str]()
+    if left < 10:
+        return f"{left:.2g} s"
+    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        number, left = divmod(left, seconds)
+        parts += [f"{number:.0f} {unit}"] if number or parts else []
+    return " ".join(part for part in parts[:2] if not part.startswith("0 "))
