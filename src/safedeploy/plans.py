@@ -10,6 +10,7 @@ import attrs
 
 from safedeploy import validators
 from safedeploy.audiences import checked_percent
+from safedeploy.circuits import TripsWhen
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
 from safedeploy.forecasts import Forecast, RingForecast
@@ -108,6 +109,13 @@ def _rings(rings: Iterable[Ring]) -> tuple[Ring, ...]:
     return several(rings)
 
 
+def _only_trips(_: object, field: attrs.Attribute[TripsWhen], value: object) -> None:
+    # Settings of breakers are more than that, and no plan could be digested that held them.
+    if type(value) is not TripsWhen:
+        mend = "say when it trips, such as TripsWhen(failure_rate=0.5); it never lets anybody back"
+        raise DefinitionError(field.name, value, mend)
+
+
 @attrs.frozen(kw_only=True)
 class Plan:
     """Say how a change reaches everybody. A value: compare it, digest it, print it.
@@ -125,6 +133,8 @@ class Plan:
         alert_deadline: how long an alert about health may wait for a person before it halts.
         assess_every: how often health is assessed. Evidence expires after two such intervals, and
             a longer gap than three earns no bake.
+        breaker: when a process withdraws the change by itself, at the very call that shows it, and
+            halts the rollout; never, unless given. See `TripsWhen`.
 
     Raises:
         DefinitionError: no rings, a name twice, percentages that fall, a ring that leaves nobody to
@@ -144,6 +154,9 @@ class Plan:
     power: float = attrs.field(default=0.9, converter=real, validator=validators.a(float))
     alert_deadline: timedelta = attrs.field(default=timedelta(hours=1), validator=duration)
     assess_every: timedelta = attrs.field(default=timedelta(seconds=10), validator=duration)
+    breaker: TripsWhen | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_only_trips), metadata=ADDED
+    )
 
     def __attrs_post_init__(self) -> None:
         self._check_rings()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import attrs
 
@@ -24,6 +24,7 @@ from safedeploy.gates import Shown
 from safedeploy.obligations import pending
 from safedeploy.plans import Plan
 from safedeploy.states import Rollout, State
+from safedeploy.trips import Trip
 from safedeploy.verdicts import Evidence, Verdict
 
 __all__ = [
@@ -191,6 +192,13 @@ def _leave(rollout: Rollout, at: datetime) -> Rollout:
     return attrs.evolve(rollout, state=done, epoch=rollout.epoch + 1)
 
 
+def _tripped(rollout: Rollout, state: states.Moving, event: events.Tripped) -> Rollout:
+    verdict = event.evidence.but_for(rollout.accepted)
+    if verdict < Verdict.INVESTIGATE or not _is_of_attempt(rollout, event.evidence):
+        return rollout
+    return (_halt if verdict is Verdict.HALT else _pause)(rollout, state, event)
+
+
 def _alerted(rollout: Rollout, state: states.Moving, event: events.Alerted) -> Rollout:
     return (_halt if event.by_user else _pause)(rollout, state, event)
 
@@ -212,17 +220,10 @@ def _resumed(rollout: Rollout, state: states.Paused, event: events.Resumed) -> R
     if isinstance(was, states.Baking):
         # Health had a break, so the bake begins again.
         was = attrs.evolve(was, seen=event.at, baked=timedelta(0), healthy=False, earned=False)
-    accepted = rollout.accepted | _looked_at(rollout, state.cause)
+    accepted, evidence = rollout.accepted, getattr(state.cause, "evidence", None)
+    if evidence and evidence.scope == rollout.scope:  # a person has seen what it asks for
+        accepted |= evidence.asking
     return attrs.evolve(rollout, state=was, accepted=accepted)
-
-
-def _looked_at(rollout: Rollout, cause: Event) -> frozenset[tuple[str, str]]:
-    """Return of which findings of this exposure somebody was asked to decide: component, signal."""
-    if not isinstance(cause, events.Assessed) or cause.evidence.scope != rollout.scope:
-        return frozenset()
-    acting = (found for found in cause.evidence.findings if not found.shadow)
-    asking = (found for found in acting if found.verdict is Verdict.INVESTIGATE)
-    return frozenset((found.component, found.signal) for found in asking)
 
 
 def _woken_while_paused(rollout: Rollout, state: states.Paused, event: events.Woken) -> Rollout:
@@ -247,7 +248,7 @@ def _to(rollout: Rollout, state: State) -> Rollout:
     return attrs.evolve(rollout, state=state)
 
 
-def _is_of_attempt(rollout: Rollout, evidence: Evidence) -> bool:
+def _is_of_attempt(rollout: Rollout, evidence: Evidence | Trip) -> bool:
     scope = rollout.scope
     return (evidence.scope.change, evidence.scope.attempt) == (scope.change, scope.attempt)
 
@@ -292,6 +293,7 @@ TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
         (states.Paused, events.Aborted): _halt,
         (states.Halted, events.RecoveryStarted): _recovery_started,
         (states.Recovering, events.Withdrawn): _withdrawn,
+        **{(state, events.Tripped): _tripped for state in get_args(states.Moving)},
     }
 )
 """Every pair of state and event that does something. The documentation's diagram comes from it."""

@@ -10,16 +10,19 @@ import attrs
 import pytest
 
 from safedeploy import commands, events, rollouts, states
+from safedeploy.circuits import TripsWhen
 from safedeploy.events import Event
 from safedeploy.gates import Answer, Approval, Check, Gate
 from safedeploy.plans import Plan
 from safedeploy.states import Rollout
+from safedeploy.trips import BREAKER
 from safedeploy.verdicts import Evidence, Verdict
 from tests.laws.explored import Explored, small
 from tests.laws.histories import AUTHOR, EVERY
 
-SHORT = (small(), small(rings=1, people=True, ask=True))
-"""Some 13,000 states: all that there are."""
+WATCHED = attrs.evolve(small(rings=1), breaker=TripsWhen())
+SHORT = (small(), small(rings=1, people=True, ask=True), WATCHED)
+"""Some 14,000 states: all that there are."""
 
 LONG = (small(rings=3, gates=2, bakes=3, late=6), small(rings=3, bakes=2, late=9, ask=True))
 STATES = 51_000
@@ -62,7 +65,7 @@ def is_open(gate: Gate, state: states.Pending, at: datetime) -> bool:
 def assessed(before: Rollout, event: events.Assessed, after: Rollout) -> None:
     """A1 to A3, A5, A6 and A12."""
     state, evidence, verdict = before.state, event.evidence, event.evidence.verdict
-    if verdict is Verdict.INVESTIGATE and before.accepted:  # all evidence here has one finding
+    if verdict is Verdict.INVESTIGATE and before.accepted - {BREAKER}:  # evidence has one finding
         verdict = Verdict.PASS
     if not isinstance(state, states.Moving):
         assert stands(before) == stands(after)
@@ -133,6 +136,18 @@ def alerted(before: Rollout, event: events.Alerted, after: Rollout) -> None:
         assert event.at + before.plan.alert_deadline == after.state.deadline
 
 
+def tripped(before: Rollout, event: events.Tripped, after: Rollout) -> None:
+    """A breaker that trips halts whatever moves; with the baseline's, it stops the clock."""
+    seen, state = event.evidence, before.state
+    is_ours = seen.scope.attempt == before.attempt and isinstance(state, states.Moving)
+    if is_ours and seen.verdict is Verdict.HALT:
+        assert isinstance(after.state, states.Halted)
+    elif not is_ours or BREAKER in before.accepted or isinstance(state, states.Paused):
+        assert stands(before) == stands(after)
+    else:
+        assert isinstance(after.state, states.Paused)
+
+
 def woken(before: Rollout, event: events.Woken, after: Rollout) -> None:
     """Time alone does no more than to halt what nobody decided, and to say that it is late."""
     if isinstance(before.state, states.Paused):
@@ -153,7 +168,7 @@ def aborted(before: Rollout, event: events.Aborted, after: Rollout) -> None:
 def resumed(before: Rollout, event: events.Resumed, after: Rollout) -> None:
     """A pause ends where it began, and what was baked before is lost."""
     if isinstance(before.state, states.Paused):
-        asked = isinstance(before.state.cause, events.Assessed)
+        asked = isinstance(before.state.cause, events.Assessed | events.Tripped)
         assert not before.accepted - after.accepted
         assert asked or before.accepted == after.accepted
         assert type(before.state.was) is type(after.state)
@@ -167,6 +182,7 @@ LAWS: dict[type, Callable[..., None]] = {
     events.Applied: applied,
     events.Answered: answered,
     events.Alerted: alerted,
+    events.Tripped: tripped,
     events.Woken: woken,
     events.Aborted: aborted,
     events.Resumed: resumed,
