@@ -122,6 +122,7 @@ def test_breakers_are_logged() -> None:
     """What opens is a warning, what else moves isn't; refusals and slow calls are for debugging."""
     with structlog.testing.capture_logs() as entries:
         breaking(telemetry.breaker_logs())
+    structlog.reset_defaults()
     told = [(entry["log_level"], entry["event"], entry.get("state")) for entry in entries]
     assert [
         ("warning", "breaker breached", None),

@@ -265,6 +265,35 @@ def test_what_trips_once_it_is_over_changes_nothing() -> None:
     assert "new" == shop.engine.value(shop.flag, customer(reached))
 
 
+def test_calls_that_are_under_way_when_it_trips_change_nothing() -> None:
+    """They fail as well, and the trip says what was counted by then."""
+    shop = Watched(watched(TripsWhen(consecutive_failures=1)))
+    reached = next(n for n in range(99) if "new" == shop.engine.value(shop.flag, customer(n)))
+    with shop.engine.guard(shop.flag, customer(reached)) as late:
+        shop.call("new", fails=True)
+        late.fail()
+    shop.engine.tick()
+    assert isinstance(shop.rollout.state, states.Stopped)
+    assert "of 1 calls 1 failed" in shop.rollout.state.cause.reason
+
+
+def test_a_trip_of_what_somebody_else_has_ended_is_dropped() -> None:
+    """Another process halted it, rolled it back, and released it again: that isn't held up."""
+    shop = Watched()
+    shop.calls("new", 10, fails=True)
+    other = Engine(clock=shop.clock, journal=shop.journal)
+    other.abort(shop.released, by="7", reason="enough")
+    for _ in range(3):
+        shop.clock.advance(timedelta(minutes=1))
+        other.tick()
+    assert not other.rollout(shop.released).in_flight
+    other.release(shop.flag.serve("new"), shop.released.plan, attempt=2)
+    other.tick()
+    assert "old" == shop.call("new", fails=False)
+    shop.engine.tick()
+    assert "new" == shop.call("new", fails=False)
+
+
 def test_a_trip_that_is_settled_while_it_is_told_holds_nothing() -> None:
     """The call that trips and the tick that records it may meet at any point."""
     shop = Watched(watched(TripsWhen(consecutive_failures=1)))

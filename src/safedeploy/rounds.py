@@ -132,7 +132,7 @@ class Round:
 
     def _trip(self, name: str, trip: Trip) -> None:
         flight = self._roster.get(name)
-        if flight and flight.rollout.in_flight:
+        if flight:
             event = Tripped(flight.now(self._clock), trip)
             # Where it changes nothing, a person is at it already.
             if following(flight.rollout, event).state != flight.rollout.state:

@@ -164,11 +164,11 @@ class Watches:
 
     def settle(self, rollout: str) -> None:
         """Take note that a rollout knows of its trip: from now on it says what is served."""
-        if left := self._left.pop(rollout, None):
-            self._shell.let_go(left[0])
-        elif watch := self._open.get(rollout):
-            watch.go_on()
-            self._shell.let_go(watch.flag)
+        flag, _ = self._left.pop(rollout, ("", None))
+        if not flag:  # it is watched still
+            flag = self._open[rollout].flag
+            self._open[rollout].go_on()
+        self._shell.let_go(flag)
 
     def restart(self) -> None:
         """Begin anew in a child process: what tripped is the parent's to tell."""

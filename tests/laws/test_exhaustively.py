@@ -20,9 +20,9 @@ from safedeploy.verdicts import Evidence, Verdict
 from tests.laws.explored import Explored, small
 from tests.laws.histories import AUTHOR, EVERY
 
-WATCHED = attrs.evolve(small(rings=1), breaker=TripsWhen())
+WATCHED = attrs.evolve(small(rings=1, gates=0, late=2), breaker=TripsWhen())
 SHORT = (small(), small(rings=1, people=True, ask=True), WATCHED)
-"""Some 14,000 states: all that there are."""
+"""Some 18,000 states: all that there are."""
 
 LONG = (small(rings=3, gates=2, bakes=3, late=6), small(rings=3, bakes=2, late=9, ask=True))
 STATES = 51_000
