@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from safedeploy import circuits
-from safedeploy.breakers import Breakers, CircuitBreaker, core, steps
+from safedeploy.breakers import Breakers, CircuitBreaker, core, steps, witness
 from safedeploy.breakers.counts import Totals
 from safedeploy.breakers.tickets import Tickets
 from safedeploy.circuits import (
@@ -476,6 +476,23 @@ def test_a_success_that_comes_too_late_is_late(way: str) -> None:
     late = 0 if way == "asked" else 1  # its answer is older than the reset, and is no outcome
     assert (1, late) == (breaker.metrics.totals.successes, breaker.metrics.totals.late)
     assert 0 == breaker.metrics.calls
+
+
+def test_a_breaker_learns_of_calls_that_it_was_not_asked_for() -> None:
+    """They count as if they had been permitted when they ended; where none is, they don't."""
+    clock = Meddling()
+    breaker = CircuitBreaker("shop", clock=clock, window=4, minimum_calls=1)
+    witness(breaker, 0.0, failed=False)
+    clock.do, clock.in_asks = lambda: breaker.reset(reason="why"), 1
+    witness(breaker, 0.0, failed=False)
+    assert (1, 1) == (breaker.metrics.totals.successes, breaker.metrics.totals.late)
+
+    witness(breaker, 0.0, failed=True)
+    assert (1, "open") == (breaker.metrics.totals.failures, breaker.state.label)
+    witness(breaker, 0.0, failed=False)
+    breaker.move(Cause.HALF_OPENED, reason="why")
+    witness(breaker, 0.0, failed=False)
+    assert (1, "half-open") == (breaker.metrics.totals.successes, breaker.state.label)
 
 
 @every_way

@@ -15,8 +15,8 @@ from safedeploy import circuits
 from safedeploy.circuits import (
     BUCKETS,
     TRANSITIONS,
-    AllOf,
-    AnyOf,
+    AllHold,
+    AnyHolds,
     Breached,
     Cause,
     Circuit,
@@ -202,8 +202,8 @@ def test_conditions_compose(one: Condition, other: Condition, calls: list[Any]) 
 
     assert all(found) == (one & other).holds(window)
     assert any(found) == (one | other).holds(window)
-    assert isinstance(one & other, AllOf)
-    assert isinstance(one | other, AnyOf)
+    assert isinstance(one & other, AllHold)
+    assert isinstance(one | other, AnyHolds)
     assert {*one.leaves(), *other.leaves()} == {*(one & other).leaves()}
 
 
@@ -295,7 +295,7 @@ def test_bad_settings_are_refused(options: dict[str, Any], field: str, value: ob
         (lambda: Failures(4, of=3), "at_least"),
         (lambda: Failures(0), "at_least"),
         (lambda: FailureRate(0.0), "at_least"),
-        (lambda: AllOf(("often",)), "parts"),  # type: ignore[arg-type]
+        (lambda: AllHold(("often",)), "parts"),  # type: ignore[arg-type]
         (lambda: Exponential(SECOND, SECOND / 2), "cap"),
         (lambda: Exponential(timedelta(0), SECOND), "first"),
         (lambda: Exponential(SECOND, SECOND, factor=0.9), "factor"),

@@ -16,6 +16,7 @@ from safedeploy.overrides import Override
 from safedeploy.people import Person
 from safedeploy.plans import Plan, Ring
 from safedeploy.signals import Health, Usage
+from safedeploy.trips import Calls, Trip
 from safedeploy.verdicts import Counts, Evidence, Finding, Scope, Verdict
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -53,6 +54,21 @@ EVERY_EVENT: list[tuple[Event, str]] = [
     (events.Killed(NOON, "new-checkout", "7", "it burns"), "it burns"),
     (events.Overridden(NOON, OVERRIDE), "to debug"),
     (events.Lifted(NOON, "new-checkout", "new-checkout#1", "7", "seen"), "seen"),
+    (
+        events.Tripped(NOON, Trip(SCOPE, Verdict.HALT, Calls(20, 12, 1), Calls(180, 2))),
+        (
+            "the breaker tripped in canary: of 20 calls 12 failed, 1 were slow;"
+            " of the baseline: of 180 calls 2 failed, 0 were slow"
+        ),
+    ),
+    (
+        events.Tripped(NOON, Trip(SCOPE, Verdict.INVESTIGATE, Calls(9, 9), Calls(9, 8))),
+        (
+            "the breaker tripped in canary: of 9 calls 9 failed, 0 were slow;"
+            " of the baseline, as well: of 9 calls 8 failed, 0 were slow"
+        ),
+    ),
+    (events.Moved(NOON, "payments", "closed", "isolated", "isolated", "why", "7"), "why"),
     (events.Unknown(NOON, "Replaced", "{}"), "Replaced, which can't be read here"),
 ]
 

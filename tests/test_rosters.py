@@ -16,6 +16,7 @@ from safedeploy.metrics import Tallies
 from safedeploy.rollouts import stream
 from safedeploy.rosters import Roster
 from safedeploy.testing import FakeClock
+from safedeploy.watches import Watches
 from tests.laws.histories import START
 from tests.laws.shops import Shop, customer, quick
 from tests.test_flights import deaf
@@ -27,7 +28,9 @@ LATER = events.Unknown(START, "Superseded", "{}")
 def opened(journal: MemoryJournal, seen: list[Any] | None = None) -> Roster:
     """Open a roster on a journal."""
     observers = [] if seen is None else [lambda event, after: seen.append((event, after))]
-    return Roster(journal, observers, Exposures(), Tallies("7-me", FakeClock().monotonic))
+    clock, exposures = FakeClock(), Exposures()
+    tallies, watches = Tallies("7-me", clock.monotonic), Watches(clock, exposures)
+    return Roster(journal, observers, exposures, tallies, watches)
 
 
 def started(attempt: int = 1, flag: FeatureFlag[str] = FLAG, at: Any = START) -> events.Started:

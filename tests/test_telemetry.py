@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 from unittest.mock import call, patch
 
+import pytest
 import structlog
 
 from safedeploy import telemetry
+from safedeploy.breakers import Breakers
+from safedeploy.breakers import Observer as BreakerObserver
+from safedeploy.errors import CircuitOpenError
 from safedeploy.telemetry import Observer, Troubles
+from safedeploy.testing import FakeClock
 from tests.laws.shops import Shop
 
 
@@ -43,7 +50,7 @@ class Instrument:
     def add(self, amount: float, attributes: dict[str, str]) -> None:
         self.told.append((amount, attributes))
 
-    set = add
+    set = record = add
 
 
 def test_metrics_count_events_and_gauge_exposure() -> None:
@@ -89,3 +96,61 @@ def test_a_trouble_is_said_once_until_it_is_over() -> None:
         attempt("posting", fails=True)
     names = ["saving failed", "saving failed", "posting failed"]
     assert [call(name, rollout="r", error="ConnectionError") for name in names] == warn.mock_calls
+
+
+def breaking(observer: BreakerObserver) -> None:
+    """Let a tenant's breaker trip, refuse, see a slow call, and be moved, with somebody looking."""
+    clock, second = FakeClock(), timedelta(seconds=1)
+    breakers = Breakers(
+        clock=clock, observers=[observer], consecutive_failures=1, slow_call=second, open_for=second
+    )
+    breaker = breakers.breaker("payments", key="ada@example.com")
+    with suppress(LookupError), breaker.guard():
+        raise LookupError
+    with suppress(CircuitOpenError), breaker.guard():
+        pass
+    clock.advance(second)
+    with breaker.guard():
+        clock.advance(2 * second)
+    breaker.only_measure(reason="to see", by="7")
+    with suppress(LookupError), breaker.guard():
+        raise LookupError
+
+
+@pytest.mark.law("J3")
+def test_breakers_are_logged() -> None:
+    """What opens is a warning, what else moves isn't; refusals and slow calls are for debugging."""
+    with structlog.testing.capture_logs() as entries:
+        breaking(telemetry.breaker_logs())
+    structlog.reset_defaults()
+    told = [(entry["log_level"], entry["event"], entry.get("state")) for entry in entries]
+    assert [
+        ("warning", "breaker breached", None),
+        ("warning", "breaker moved", "open"),
+        ("debug", "breaker refused", "open"),
+        ("info", "breaker moved", "half-open"),
+        ("info", "breaker moved", "closed"),
+        ("debug", "breaker saw a slow call", None),
+        ("info", "breaker moved", "metrics-only"),
+        ("warning", "breaker breached", None),
+    ] == told
+    assert {"payments"} == {entry["breaker"] for entry in entries}
+    assert ("to see", "7") == (entries[6]["reason"], entries[6]["by"])
+    assert "ada" not in str(entries)
+
+
+@pytest.mark.law("J3")
+def test_breakers_are_counted() -> None:
+    """Transitions by where they lead and why, refusals by the state, slow calls by how long."""
+    moves, refusals, slow = Instrument(), Instrument(), Instrument()
+    with patch("opentelemetry.metrics.get_meter") as meter:
+        meter.return_value.create_counter.side_effect = [moves, refusals]
+        meter.return_value.create_histogram.return_value = slow
+        breaking(telemetry.breaker_metrics())
+    prefix = "safedeploy.breaker."
+    named = {f"{prefix}name": "payments"}
+    opened = {f"{prefix}state": "open", f"{prefix}cause": "tripped"}
+    assert (1, named | opened) == moves.told[0]
+    assert 4 == len(moves.told)
+    assert [(1, named | {f"{prefix}state": "open"})] == refusals.told
+    assert [(2.0, named)] == slow.told

@@ -9,7 +9,7 @@ from typing import Any, assert_type
 
 from safedeploy import Breakers, CircuitBreaker, CircuitOpenError, FailureRate, Failures
 from safedeploy.breakers import Guard, Metrics
-from safedeploy.circuits import AllOf, AnyOf, Condition, State
+from safedeploy.circuits import AllHold, AnyHolds, Condition, State
 
 payments = CircuitBreaker("payments", failure_rate=0.5, open_for=timedelta(seconds=30))
 tenants = Breakers(at_most=100, window=timedelta(seconds=10))
@@ -87,4 +87,4 @@ CircuitBreaker("payments", window="ten")  # type: ignore[arg-type]  # pyright: i
 # Conditions
 
 assert_type(Failures(3) & FailureRate(0.5), Condition)
-composed: AllOf | AnyOf | Condition = Failures(3) | FailureRate(0.5)
+composed: AllHold | AnyHolds | Condition = Failures(3) | FailureRate(0.5)

@@ -29,7 +29,9 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.circuits import Exponential as Exponential
     from safedeploy.circuits import FailureRate as FailureRate
     from safedeploy.circuits import Failures as Failures
+    from safedeploy.circuits import Settings as Settings
     from safedeploy.circuits import SlowCallRate as SlowCallRate
+    from safedeploy.circuits import TripsWhen as TripsWhen
     from safedeploy.clocks import Clock as Clock
     from safedeploy.clocks import SystemClock as SystemClock
     from safedeploy.components import Component as Component
@@ -110,7 +112,9 @@ _ROOMS = {
     "audiences": "Attribute Audience Everyone Group Layer Percentage Schedule Segment Split bucket",
     "breakers": "Breakers CircuitBreaker",
     "changes": "Change ChangeKind Provenance",
-    "circuits": "Cause DecideWhen Exponential FailureRate Failures SlowCallRate",
+    "circuits": (
+        "Cause DecideWhen Exponential FailureRate Failures Settings SlowCallRate TripsWhen"
+    ),
     "clocks": "Clock SystemClock",
     "components": "Component",
     "contexts": "Context",

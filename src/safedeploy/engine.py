@@ -21,6 +21,9 @@ from safedeploy.guards import Guard, met
 from safedeploy.tickers import Ticker
 
 if TYPE_CHECKING:  # what only a release needs is imported by the first one: see `_fleet`
+    from safedeploy.breakers import Breakers
+    from safedeploy.breakers import Observer as BreakerObserver
+    from safedeploy.circuits import Settings
     from safedeploy.fleets import Fleet
     from safedeploy.journals import Journal
     from safedeploy.metrics import MetricSource
@@ -46,6 +49,9 @@ class Engine(Decisions):
         observers: called with every event that this engine records, and the rollout after it. See
             `telemetry`.
         evaluations: shows some of the evaluations to an observer; none, unless given.
+        breakers: the defaults of `engine.breakers`; those of `Settings`, unless given.
+        breaker_observers: called with each breaker, and what happened to it: those of
+            `engine.breakers`, and those of plans. See `telemetry`.
 
     Raises:
         JournalUnavailableError: the journal can't be opened.
@@ -60,11 +66,15 @@ class Engine(Decisions):
         source: MetricSource | None = None,
         observers: Sequence[Observer] = (),
         evaluations: Sampling | None = None,
+        breakers: Settings | None = None,
+        breaker_observers: Sequence[BreakerObserver] = (),
     ) -> None:
         self._clock = clock or SystemClock()
         self._journal = _opened(journal)
         self._source = source
         self._observers = observers
+        self._breakers = breakers
+        self._breaker_observers = breaker_observers
         self._exposures = Exposures(self._clock.now, _sampler(evaluations, self._clock))
         self._launching = threading.Lock()
         self._launched: Fleet | None = None
@@ -118,6 +128,15 @@ class Engine(Decisions):
         what happened to those whom no rollout of the flag affects isn't, either. It never raises.
         """
         met(self._exposures.serve(flag, context), context, name)
+
+    @property
+    def breakers(self) -> Breakers:
+        """Breakers by name, and by key: always the same ones. See `Breakers`.
+
+        They have this engine's clock. The journal keeps when they trip, and who moves them, why;
+        a breaker starts closed in every process, whatever stands there.
+        """
+        return self._fleet().breakers
 
     # Releasing
 
@@ -209,6 +228,7 @@ class Engine(Decisions):
         with self._launching:
             if self._launched is None:
                 # An application that only asks flags never waits for any of this.
+                from safedeploy.circuits import Settings
                 from safedeploy.fleets import Fleet
                 from safedeploy.journals import MemoryJournal
 
@@ -217,6 +237,8 @@ class Engine(Decisions):
                     journal=self._journal or MemoryJournal(),
                     source=self._source,
                     observers=self._observers,
+                    breakers=self._breakers or Settings(),
+                    breaker_observers=self._breaker_observers,
                     exposures=self._exposures,
                     poll=POLL if self._journal else IDLE,
                     changed=self._ticker.wake,

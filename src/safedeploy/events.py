@@ -14,6 +14,8 @@ from safedeploy.overrides import Override
 from safedeploy.people import Person
 from safedeploy.plans import Plan
 from safedeploy.signals import Health
+from safedeploy.trips import Moved as Moved  # noqa: PLC0414 - offered here, with all others
+from safedeploy.trips import Tripped as Tripped  # noqa: PLC0414 - as above
 from safedeploy.validators import ADDED
 from safedeploy.verdicts import Evidence, Scope
 
@@ -284,6 +286,7 @@ Event: TypeAlias = (
     | Revoked
     | Applied
     | Assessed
+    | Tripped
     | Alerted
     | Woken
     | Promoted
@@ -294,5 +297,6 @@ Event: TypeAlias = (
     | Killed
     | Overridden
     | Lifted
+    | Moved
     | Unknown
 )

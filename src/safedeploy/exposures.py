@@ -146,11 +146,20 @@ class Exposures:
     @contextmanager
     def withdrawn(self, key: str) -> Generator[None]:
         """Serve the stable definition while a halt waits for the engine's lock."""
-        self._held.add(key)
-        self._anew()
+        self.withhold(key)
         try:
             yield
         finally:
+            self.let_go(key)
+
+    def withhold(self, key: str) -> None:
+        """Serve the stable definition, whatever its rollout says."""
+        self._held.add(key)
+        self._anew()
+
+    def let_go(self, key: str) -> None:
+        """Serve what its rollout says, again."""
+        if key in self._held:
             self._held.discard(key)
             self._anew()
 

@@ -12,7 +12,10 @@ from typing import Any
 import attrs
 
 from safedeploy import events
+from safedeploy.breakers import Breakers
+from safedeploy.breakers import Observer as BreakerObserver
 from safedeploy.changes import Provenance
+from safedeploy.circuits import Settings
 from safedeploy.clocks import Clock
 from safedeploy.conflicts import refuse_conflict
 from safedeploy.errors import JournalConflictError, ReleaseRefusedError
@@ -22,6 +25,7 @@ from safedeploy.flights import Flight
 from safedeploy.gates import Check, Run
 from safedeploy.hearings import Hearing
 from safedeploy.journals import Journal
+from safedeploy.logbooks import Logbook
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.operators import Operators
 from safedeploy.overrides import Override
@@ -33,6 +37,7 @@ from safedeploy.rosters import Roster
 from safedeploy.rounds import Round
 from safedeploy.states import RolledBack, Rollout
 from safedeploy.telemetry import Observer
+from safedeploy.watches import Watches
 
 RACES = 10
 """How often a release is decided anew because somebody else was faster."""
@@ -51,6 +56,8 @@ class Fleet(Hearing):
         journal: where the rollouts' events are kept; those in it go on.
         source: what measures health; the tallies of all processes, unless given.
         observers: called with every event that is recorded here, and the rollout after it.
+        breakers: the defaults of the registry.
+        breaker_observers: called with each breaker and what happened to it.
         exposures: told what every flag serves.
         poll: how long to wait between ticks at most.
         changed: called when somebody has changed something, so that a tick is due.
@@ -63,19 +70,25 @@ class Fleet(Hearing):
         journal: Journal,
         source: MetricSource | None,
         observers: Sequence[Observer],
+        breakers: Settings,
+        breaker_observers: Sequence[BreakerObserver],
         exposures: Exposures,
         poll: timedelta,
         changed: Callable[[], object],
     ) -> None:
         self._clock = clock
-        self._journal = journal
-        self._source = source
+        self._journal, self._source = journal, source
         self._exposures = exposures
         self._poll = poll
         self._changed = changed
         self._lock = threading.RLock()
         self._tallies = Tallies(_name(), clock.monotonic)
-        self._roster = Roster(journal, observers, exposures, self._tallies)
+        self.logbook = Logbook(clock, journal, changed)
+        self.breakers = Breakers.of(
+            breakers, clock=clock, observers=(self.logbook.observe, *breaker_observers)
+        )
+        self._watches = Watches(clock, exposures, breaker_observers)
+        self._roster = Roster(journal, observers, exposures, self._tallies, self._watches)
         self._operators = Operators(
             clock=clock, journal=journal, exposures=exposures, roster=self._roster
         )
@@ -151,10 +164,12 @@ class Fleet(Hearing):
 
     def tick(self) -> timedelta:
         """Take part in driving what isn't done, and return how long to wait before the next."""
+        self.logbook.save()
         return min(self._poll, self._round.go())
 
     def leave(self) -> None:
         """Post what was measured, and let another process drive."""
+        self.logbook.save()
         self._round.leave()
 
     def restart(self) -> None:
@@ -162,6 +177,8 @@ class Fleet(Hearing):
         self._lock = threading.RLock()
         self._tallies.restart(_name())
         self._roster.restart()
+        self._watches.restart()
+        self.logbook.restart()
         self._round = self._make_round()
 
     def _make_round(self) -> Round:
@@ -171,6 +188,7 @@ class Fleet(Hearing):
             source=self._source,
             tallies=self._tallies,
             roster=self._roster,
+            watches=self._watches,
             lock=self._lock,
             changed=self._changed,
         )

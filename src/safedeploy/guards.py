@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -18,6 +17,14 @@ NOBODYS = Arm()
 """The arm of those whom no rollout affects: nothing is recorded there."""
 
 
+class Watch(Protocol):
+    """Take note of how a call ended."""
+
+    def __call__(self, began: float, *, failed: bool) -> None:
+        """Take note of a call, that began at a time of the tally's clock."""
+        ...
+
+
 @attrs.frozen
 class Served(Generic[T]):
     """Hold what a context is served.
@@ -27,12 +34,14 @@ class Served(Generic[T]):
         value: its value.
         tally: where outcomes are recorded; None where the context isn't affected by a rollout.
         arm: which of the tally's arms the context is of, unless it is of a named stratum.
+        watch: told when a call began, and whether it failed, where a breaker watches the arm.
     """
 
     resolution: Resolution[T]
     value: T
     tally: Tally | None = None
     arm: Arm = NOBODYS
+    watch: Watch | None = None
 
 
 class Guard(Generic[T]):
@@ -92,10 +101,7 @@ class Guard(Generic[T]):
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
         """Record the outcome, and let an exception pass."""
         served = self._served
@@ -120,6 +126,8 @@ class Guard(Generic[T]):
                 calls.append((unit, tally.clock() - began) if tally.times else unit)
                 if len(calls) >= tally.backlog:
                     tally.count()
+            if served.watch is not None:
+                served.watch(began, failed=failed)
         except Exception:  # noqa: BLE001, S110 - as above
             pass
 

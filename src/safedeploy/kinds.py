@@ -17,10 +17,19 @@ from safedeploy import (
 )
 from safedeploy.blocks import Block, Part
 from safedeploy.changes import Change, ChangeKind, Provenance
+from safedeploy.circuits import (
+    AllHold,
+    AnyHolds,
+    FailureRate,
+    Failures,
+    SlowCallRate,
+    TripsWhen,
+)
 from safedeploy.components import Component
 from safedeploy.health import HealthModel
 from safedeploy.people import Person
 from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
+from safedeploy.trips import Calls, Trip
 from safedeploy.windows import Between, Complement, Days, Intersection, Union
 
 KINDS: tuple[tuple[type[Any], ...], ...] = (
@@ -28,6 +37,8 @@ KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
     (events.Killed, events.Overridden, events.Lifted, overrides.Override),
     (events.Approved, events.Revoked, events.Promoted, Person),
+    (events.Tripped, Trip, Calls, events.Moved, TripsWhen),
+    (FailureRate, SlowCallRate, Failures, AllHold, AnyHolds),
     (Block, Part, Change, ChangeKind, Provenance),
     (plans.Plan, plans.Ring),
     (gates.Approval, gates.AtLeast, gates.Within),

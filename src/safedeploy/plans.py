@@ -10,6 +10,7 @@ import attrs
 
 from safedeploy import validators
 from safedeploy.audiences import checked_percent
+from safedeploy.circuits import TripsWhen
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
 from safedeploy.forecasts import Forecast, RingForecast
@@ -49,6 +50,13 @@ def _rings(rings: Iterable[Ring]) -> tuple[Ring, ...]:
     return several(rings)
 
 
+def _only_trips(_: object, field: attrs.Attribute[TripsWhen], value: object) -> None:
+    # Settings of breakers are more than that, and no plan could be digested that held them.
+    if type(value) is not TripsWhen:
+        mend = "say when it trips, such as TripsWhen(failure_rate=0.5); it never lets anybody back"
+        raise DefinitionError(field.name, value, mend)
+
+
 @attrs.frozen(kw_only=True)
 class Plan(Reviewed):
     """Say how a change reaches everybody. A value: compare it, digest it, print it.
@@ -70,6 +78,8 @@ class Plan(Reviewed):
             neither a halt nor a recovery does. Any time, unless given.
         promoters: the roles of those who may promote a ring by hand, though never the author;
             anybody else, unless given.
+        breaker: when a process withdraws the change by itself, at the very call that shows it, and
+            halts the rollout; never, unless given. See `TripsWhen`.
 
     Raises:
         DefinitionError: no rings, a name twice, percentages that fall, a ring that leaves nobody to
@@ -94,6 +104,9 @@ class Plan(Reviewed):
         default=frozenset(), converter=names, validator=named, metadata=ADDED
     )
     windows: Window | None = attrs.field(default=None, validator=recurs, metadata=ADDED)
+    breaker: TripsWhen | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_only_trips), metadata=ADDED
+    )
 
     def __attrs_post_init__(self) -> None:
         self._check_rings()

@@ -11,7 +11,7 @@ from safedeploy.audiences import MASK, Exposure, Percentage, Split, multiplier, 
 from safedeploy.contexts import Context
 from safedeploy.flags import FeatureFlag, Resolution, Surroundings, chooser
 from safedeploy.flags.choosers import constant
-from safedeploy.guards import Served
+from safedeploy.guards import Served, Watch
 from safedeploy.tallies import Tally
 
 if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
@@ -48,6 +48,20 @@ def value(value: Any, _: str) -> Any:
 def name(_: Any, variant: str) -> str | None:
     """Take a variant's name."""
     return variant
+
+
+class Watched(Protocol):
+    """What is told of the calls of both arms."""
+
+    @property
+    def canary(self) -> Watch:
+        """Told of those whom the rollout has reached."""
+        ...
+
+    @property
+    def baseline(self) -> Watch:
+        """Told of the others whom it would affect."""
+        ...
 
 
 @attrs.frozen
@@ -92,6 +106,7 @@ class Released:
         tally: where the outcomes of affected contexts are recorded.
         rollout: the rollout's id.
         ring: the name of the ring that it has reached.
+        watch: what else is told of both arms' calls.
     """
 
     stable: FeatureFlag[Any]
@@ -100,6 +115,7 @@ class Released:
     tally: Tally = attrs.field(kw_only=True)
     rollout: str = attrs.field(kw_only=True)
     ring: str = attrs.field(kw_only=True)
+    watch: Watched | None = attrs.field(default=None, kw_only=True)
 
     def of(self, take: Take[A], around: Surroundings) -> Callable[[Context], A]:
         """Return a function from a context to what is asked for of its variant."""
@@ -157,8 +173,10 @@ class Released:
             return (_served(old), _served(old))
         old = attrs.evolve(old, rollout=self.rollout)
         new = attrs.evolve(new, rollout=self.rollout, ring=self.ring)
-        baseline = Served(old, old.value, self.tally, self.tally.baseline)
-        return (baseline, Served(new, new.value, self.tally, self.tally.canary))
+        tally, watch = self.tally, self.watch
+        told = (watch.baseline, watch.canary) if watch else (None, None)
+        baseline = Served(old, old.value, tally, tally.baseline, told[0])
+        return (baseline, Served(new, new.value, tally, tally.canary, told[1]))
 
 
 @attrs.frozen

@@ -6,13 +6,14 @@ from safedeploy import events
 from safedeploy.events import Event
 from safedeploy.people import Person
 from safedeploy.states import Rollout
+from safedeploy.trips import Trip
 from safedeploy.verdicts import Evidence, Verdict
 
 FRESH = 2
 """Evidence is used up to this many assessment intervals after it was observed."""
 
 
-def is_of_attempt(rollout: Rollout, evidence: Evidence) -> bool:
+def is_of_attempt(rollout: Rollout, evidence: Evidence | Trip) -> bool:
     """Tell whether evidence is about this attempt of this change, in whichever ring."""
     scope = rollout.scope
     return (evidence.scope.change, evidence.scope.attempt) == (scope.change, scope.attempt)
@@ -33,11 +34,8 @@ def is_of_exposure(rollout: Rollout, event: events.Assessed) -> bool:
 
 def looked_at(rollout: Rollout, cause: Event) -> frozenset[tuple[str, str]]:
     """Return of which findings of this exposure somebody was asked to decide: component, signal."""
-    if not isinstance(cause, events.Assessed) or cause.evidence.scope != rollout.scope:
-        return frozenset()
-    acting = (found for found in cause.evidence.findings if not found.shadow)
-    asking = (found for found in acting if found.verdict is Verdict.INVESTIGATE)
-    return frozenset((found.component, found.signal) for found in asking)
+    evidence: Evidence | Trip | None = getattr(cause, "evidence", None)
+    return evidence.asking if evidence and evidence.scope == rollout.scope else frozenset()
 
 
 def why_not(rollout: Rollout, by: Person) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import attrs
 
@@ -192,6 +192,13 @@ def _leave(rollout: Rollout, at: datetime) -> Rollout:
     return attrs.evolve(rollout, state=done, epoch=rollout.epoch + 1)
 
 
+def _tripped(rollout: Rollout, state: states.Moving, event: events.Tripped) -> Rollout:
+    verdict = event.evidence.but_for(rollout.accepted)
+    if verdict < Verdict.INVESTIGATE or not is_of_attempt(rollout, event.evidence):
+        return rollout
+    return (_halt if verdict is Verdict.HALT else _pause)(rollout, state, event)
+
+
 def _alerted(rollout: Rollout, state: states.Moving, event: events.Alerted) -> Rollout:
     return (_halt if event.by_user else _pause)(rollout, state, event)
 
@@ -273,6 +280,7 @@ TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
         (states.Paused, events.Aborted): _halt,
         (states.Halted, events.RecoveryStarted): _recovery_started,
         (states.Recovering, events.Withdrawn): _withdrawn,
+        **{(state, events.Tripped): _tripped for state in get_args(states.Moving)},
     }
 )
 """Every pair of state and event that does something. The documentation's diagram comes from it."""

@@ -20,8 +20,9 @@ from safedeploy.metrics import Tallies
 from safedeploy.rollouts import exposure, stream
 from safedeploy.standings import Standings
 from safedeploy.states import Completed, Rollout
-from safedeploy.streams import KILLS, by_flag, flag_of
+from safedeploy.streams import BREAKERS, KILLS, by_flag, flag_of
 from safedeploy.telemetry import Observer, Troubles
+from safedeploy.watches import Watches
 
 
 class Roster:
@@ -39,6 +40,7 @@ class Roster:
         observers: called with every event that is recorded here, and the rollout after it.
         exposures: told what every flag serves.
         tallies: where guarded blocks are tallied.
+        watches: where breakers watch them.
     """
 
     def __init__(
@@ -47,11 +49,12 @@ class Roster:
         observers: Sequence[Observer],
         exposures: Exposures,
         tallies: Tallies,
+        watches: Watches,
     ) -> None:
         self._journal = journal
         self._observers = tuple(observers)
         self._exposures = exposures
-        self._tallies = tallies
+        self._tallies, self._watches = tallies, watches
         self.standings = Standings(journal, exposures, self._is_withdrawn)
         self._flights: dict[str, Flight] = {}
         self._present: dict[str, Flight] = {}
@@ -241,6 +244,8 @@ class Roster:
         self.standings.restore(flag_of(entry.stream), self._journal.read(entry.stream))
 
     def _begun(self, entry: Entry) -> None:
+        if entry.stream.startswith(BREAKERS):
+            return
         if isinstance(entry.event, events.Started):
             self.unread.pop(flag_of(entry.stream), None)  # one at a time: an earlier one is over
             self._board(Flight([entry.event], self._journal, self._adopted))
@@ -280,6 +285,7 @@ class Roster:
         rollout, reached = flight.rollout, exposure(flight.rollout)
         if not rollout.in_flight or not reached.percent or rollout.definition is None:
             self._tallies.close(rollout.id)
+            self._watches.close(rollout.id)
             detail = f"withdrawn: {rollout.id}" if rollout.is_withdrawn else ""
             return partial(projections.Settled, detail=detail)
         asked = Asked.by(rollout.plan.health, rollout.change.subject, reached.percent)
@@ -290,4 +296,5 @@ class Roster:
             tally=self._tallies.open(rollout.id, flight.exposure, rollout.exposed_at, asked),
             rollout=rollout.id,
             ring=rollout.scope.ring,
+            watch=self._watches.open(rollout, reached.percent),
         )

@@ -9,13 +9,17 @@ from datetime import timedelta
 from safedeploy import telemetry
 from safedeploy.clocks import IDLE, Clock
 from safedeploy.drivers import Driver
+from safedeploy.events import Tripped
 from safedeploy.flights import Flight
 from safedeploy.journals import Journal, Lease
 from safedeploy.leases import Tenure
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.pools import Pool
+from safedeploy.rollouts import following
 from safedeploy.rosters import Roster
 from safedeploy.telemetry import Troubles
+from safedeploy.trips import Trip
+from safedeploy.watches import Watches
 
 
 class Round:
@@ -27,6 +31,7 @@ class Round:
         source: what measures health; the tallies of all processes, unless given.
         tallies: what this process measured.
         roster: the rollouts.
+        watches: which of them breakers have tripped for.
         lock: held whenever the roster or a flight is touched.
         changed: called when there is something to do, so that a round is due.
     """
@@ -39,11 +44,13 @@ class Round:
         source: MetricSource | None,
         tallies: Tallies,
         roster: Roster,
+        watches: Watches,
         lock: threading.RLock,
         changed: Callable[[], object],
     ) -> None:
         self._clock = clock
         self._roster = roster
+        self._watches = watches
         self._lock = lock
         self._tenure = Tenure(journal, clock, tallies.process)
         self._pool = Pool(journal, tallies)
@@ -117,9 +124,20 @@ class Round:
     def _save(self) -> None:
         with self._lock:
             self._roster.save_kills(self._clock)
+            for name, trip in self._watches.tripped():
+                self._trip(name, trip)
         for flight in self._roster.busy():
             with self._lock:
                 flight.try_to_save()
+
+    def _trip(self, name: str, trip: Trip) -> None:
+        flight = self._roster.get(name)
+        if flight:
+            event = Tripped(flight.now(self._clock), trip)
+            # Where it changes nothing, a person is at it already.
+            if following(flight.rollout, event).state != flight.rollout.state:
+                flight.record(event)
+        self._watches.settle(name)
 
     def _drive(self, lease: Lease) -> None:
         for flight in self._roster.busy():

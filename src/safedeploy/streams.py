@@ -9,6 +9,9 @@ from safedeploy.changes import ChangeKind
 KILLS = "kills/"
 """What the streams of what operators did begin with: kills, overrides. The flag's key follows."""
 
+BREAKERS = "breakers/"
+"""What the streams of breakers begin with. The breaker's name follows."""
+
 
 def flag_of(stream: str) -> str:
     """Return the key of the flag that a stream is about."""
@@ -19,8 +22,11 @@ def flag_of(stream: str) -> str:
 
 
 def by_flag(streams: Sequence[str]) -> dict[str, list[str]]:
-    """Return the streams of each flag, oldest first, and the flags by their latest stream."""
+    """Return the streams of each flag, oldest first, and the flags by their latest stream.
+
+    Those of breakers are left out: they are of no flag.
+    """
     grouped: dict[str, list[str]] = {}
-    for name in streams:
+    for name in (name for name in streams if not name.startswith(BREAKERS)):
         grouped[flag_of(name)] = [*grouped.pop(flag_of(name), []), name]
     return grouped

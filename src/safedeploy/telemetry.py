@@ -1,8 +1,9 @@
-"""Telemetry: observers that tell structlog and OpenTelemetry what happens to rollouts.
+"""Telemetry: observers that tell structlog and OpenTelemetry what happens to rollouts and breakers.
 
-An observer sees every event that was recorded, and the rollout after it. Neither holds targeting
-keys or attributes, so nothing personal passes here. The two libraries are imported where they are
-used: an application that observes nothing doesn't wait for them.
+An observer sees every event that was recorded, and the rollout after it; or a breaker, and what
+happened to it. None holds targeting keys or attributes, so nothing personal passes here: of a
+breaker its name is told, and not the key that it is of. The two libraries are imported where they
+are used: an application that observes nothing doesn't wait for them.
 """
 
 from __future__ import annotations
@@ -11,17 +12,26 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from safedeploy.events import Event
 from safedeploy.flags import Reason, Resolution
 from safedeploy.rollouts import exposure
 from safedeploy.states import Rollout
 
+if TYPE_CHECKING:  # whoever has no breakers doesn't wait for them
+    from safedeploy.circuits import Notice
+
 Observer: TypeAlias = Callable[[Event, Rollout], None]
 
 LONG = timedelta(hours=1)
 """A plan that bakes longer than this should be kept in a journal that outlives the process."""
+
+
+class Named(Protocol):
+    """A breaker, as far as it is told of."""
+
+    name: str
 
 
 def logs() -> Observer:
@@ -69,6 +79,65 @@ def evaluations() -> Callable[[Resolution[Any]], None]:
         if found.reason is Reason.ERROR:
             facts |= {"error.type": "general", "feature_flag.error.message": found.detail}
         logger.emit(event_name="feature_flag.evaluation", attributes=facts)
+
+    return observe
+
+
+def breaker_logs() -> Callable[[Named, Notice], None]:
+    """Return an observer of breakers that logs with structlog, as the application configured it.
+
+    Transitions and breaches are warnings where a breaker opens or would have, and information
+    where it doesn't; each refusal and each slow call is told at the level of debugging.
+    """
+    import structlog
+
+    from safedeploy.circuits import Breached, Open, Slow, Transitioned
+
+    logger = structlog.get_logger("safedeploy")
+
+    def observe(breaker: Named, notice: Notice) -> None:
+        facts: dict[str, Any] = {"breaker": breaker.name}
+        if isinstance(notice, Transitioned):
+            level = logger.warning if isinstance(notice.after, Open) else logger.info
+            facts |= {"state": notice.after.label, "cause": notice.cause.value}
+            level("breaker moved", **facts, reason=notice.reason, by=notice.by)
+        elif isinstance(notice, Breached):
+            logger.warning("breaker breached", **facts, reason=notice.reason)
+        elif isinstance(notice, Slow):
+            logger.debug("breaker saw a slow call", **facts, seconds=notice.seconds)
+        else:
+            logger.debug("breaker refused", **facts, state=notice.state.label)
+
+    return observe
+
+
+def breaker_metrics() -> Callable[[Named, Notice], None]:
+    """Return an observer of breakers that counts with OpenTelemetry.
+
+    `safedeploy.breaker.transitions` counts by `safedeploy.breaker.state`, the one that is entered,
+    and `safedeploy.breaker.cause`; `safedeploy.breaker.refusals` by the state that refused. The
+    durations of slow calls are in `safedeploy.breaker.slow_call.duration`, in seconds. All have
+    `safedeploy.breaker.name`.
+    """
+    from opentelemetry.metrics import get_meter
+
+    from safedeploy.circuits import Refused, Slow, Transitioned
+
+    meter = get_meter("safedeploy")
+    moves = meter.create_counter("safedeploy.breaker.transitions", unit="{transition}")
+    refusals = meter.create_counter("safedeploy.breaker.refusals", unit="{call}")
+    slow = meter.create_histogram("safedeploy.breaker.slow_call.duration", unit="s")
+    prefix = "safedeploy.breaker."
+
+    def observe(breaker: Named, notice: Notice) -> None:
+        facts = {f"{prefix}name": breaker.name}
+        if isinstance(notice, Transitioned):
+            told = {f"{prefix}state": notice.after.label, f"{prefix}cause": notice.cause.value}
+            moves.add(1, facts | told)
+        elif isinstance(notice, Refused):
+            refusals.add(1, facts | {f"{prefix}state": notice.state.label})
+        elif isinstance(notice, Slow):
+            slow.record(notice.seconds, facts)
 
     return observe
 

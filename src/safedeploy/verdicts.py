@@ -250,6 +250,13 @@ class Evidence:
         return join(found.but_for(accepted) for found in self.findings if not found.shadow)
 
     @property
+    def asking(self) -> frozenset[tuple[str, str]]:
+        """What a person is asked to decide: component and signal of each finding."""
+        acting = (found for found in self.findings if not found.shadow)
+        asking = (found for found in acting if found.verdict is Verdict.INVESTIGATE)
+        return frozenset((found.component, found.signal) for found in asking)
+
+    @property
     def excludes_margin(self) -> bool:
         """Whether every signal that has a margin excludes that the canary is worse by it."""
         told = [found.excluded for found in self.findings if not found.shadow]

@@ -25,6 +25,7 @@ from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Usage
 from safedeploy.states import Rollout
+from safedeploy.trips import Calls, Trip
 from safedeploy.verdicts import Counts, Evidence, Finding, Verdict
 from safedeploy.windows import Window
 
@@ -161,6 +162,11 @@ def _unbound(rollout: Rollout, at: datetime, **wrong: Any) -> Event:
     return attrs.evolve(honest, evidence=attrs.evolve(honest.evidence, **wrong))
 
 
+def tripped(rollout: Rollout, at: datetime, verdict: Verdict = Verdict.HALT) -> Event:
+    """Return the event that says that the breaker of a rollout's canary tripped."""
+    return events.Tripped(at, Trip(rollout.scope, verdict, Calls(10, 10), Calls(10, 1)))
+
+
 def _judged(verdict: Verdict, rollout: Rollout, at: datetime) -> Event:
     return assessed(rollout, verdict, at)
 
@@ -211,6 +217,11 @@ STRANGE: dict[str, Move] = {
     "without use": lambda rollout, at: _unbound(rollout, at, canary=Counts()),
     "user alert": lambda _, at: events.Alerted(at, by_user=True, reason="it hurts"),
     "health alert": lambda _, at: events.Alerted(at, by_user=False, reason="it looks odd"),
+    "the breaker trips": tripped,
+    "both breakers trip": lambda rollout, at: tripped(rollout, at, Verdict.INVESTIGATE),
+    "another attempt's breaker trips": lambda rollout, at: tripped(
+        attrs.evolve(rollout, attempt=rollout.attempt + 1), at
+    ),
     "woken early": lambda _, at: events.Woken(at),
     "woken late": lambda _, at: events.Woken(at + timedelta(days=9)),
     "resumed": lambda _, at: events.Resumed(at, "7", "it was the weather"),

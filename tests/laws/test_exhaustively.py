@@ -9,17 +9,20 @@ import attrs
 import pytest
 
 from safedeploy import commands, events, rollouts, states
+from safedeploy.circuits import TripsWhen
 from safedeploy.events import Event
 from safedeploy.gates import Answer, Approval, Check, Gate, Within
 from safedeploy.plans import Plan
 from safedeploy.states import Rollout
+from safedeploy.trips import BREAKER
 from safedeploy.verdicts import Evidence, Verdict
 from tests.laws.explored import Explored, small
 from tests.laws.histories import AUTHOR, EVERY, Blink
 from tests.laws.planted import replaced, without
 
-SHORT = (small(), small(rings=1, people=True, ask=True))
-"""Some 32,000 states: all that there are."""
+WATCHED = attrs.evolve(small(rings=1, gates=0, late=2), breaker=TripsWhen())
+SHORT = (small(), small(rings=1, people=True, ask=True), WATCHED)
+"""Some 34,000 states: all that there are."""
 
 FROZEN = small(rings=1, gates=0, windows=Blink(2 * EVERY))
 FROZEN_STATES = 3000
@@ -78,7 +81,7 @@ def is_within(rollout: Rollout, event: Event) -> bool:
 def assessed(before: Rollout, event: events.Assessed, after: Rollout) -> None:
     """A1 to A3, A5, A6 and A12."""
     state, evidence, verdict = before.state, event.evidence, event.evidence.verdict
-    if verdict is Verdict.INVESTIGATE and before.accepted:  # all evidence here has one finding
+    if verdict is Verdict.INVESTIGATE and before.accepted - {BREAKER}:  # evidence has one finding
         verdict = Verdict.PASS
     if not isinstance(state, states.Moving):
         assert stands(before) == stands(after)
@@ -154,6 +157,18 @@ def alerted(before: Rollout, event: events.Alerted, after: Rollout) -> None:
         assert event.at + before.plan.alert_deadline == after.state.deadline
 
 
+def tripped(before: Rollout, event: events.Tripped, after: Rollout) -> None:
+    """A breaker that trips halts whatever moves; with the baseline's, it stops the clock."""
+    seen, state = event.evidence, before.state
+    is_ours = seen.scope.attempt == before.attempt and isinstance(state, states.Moving)
+    if is_ours and seen.verdict is Verdict.HALT:
+        assert isinstance(after.state, states.Halted)
+    elif not is_ours or BREAKER in before.accepted or isinstance(state, states.Paused):
+        assert stands(before) == stands(after)
+    else:
+        assert isinstance(after.state, states.Paused)
+
+
 def woken(before: Rollout, event: events.Woken, after: Rollout) -> None:
     """Time alone does no more than to halt what nobody decided, and to say that it is late."""
     if isinstance(before.state, states.Paused):
@@ -187,7 +202,7 @@ def promoted(before: Rollout, event: events.Promoted, after: Rollout) -> None:
 def resumed(before: Rollout, event: events.Resumed, after: Rollout) -> None:
     """A pause ends where it began, and what was baked before is lost."""
     if isinstance(before.state, states.Paused):
-        asked = isinstance(before.state.cause, events.Assessed)
+        asked = isinstance(before.state.cause, events.Assessed | events.Tripped)
         assert not before.accepted - after.accepted
         assert asked or before.accepted == after.accepted
         assert type(before.state.was) is type(after.state)
@@ -201,6 +216,7 @@ LAWS: dict[type, Callable[..., None]] = {
     events.Applied: applied,
     events.Answered: answered,
     events.Alerted: alerted,
+    events.Tripped: tripped,
     events.Woken: woken,
     events.Aborted: aborted,
     events.Resumed: resumed,

@@ -13,6 +13,7 @@ from hypothesis import Phase, settings
 
 from safedeploy import contexts, openings, projections, rollouts, states
 from safedeploy.audiences import Exposure, Now, Percentage, Predicate, multiplier, threshold
+from safedeploy.circuits import Cause
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
 from safedeploy.events import Alerted, Answered, Assessed, Event, Withdrawn, Woken
@@ -23,7 +24,7 @@ from safedeploy.projections import Projection
 from safedeploy.sampling import Sampler
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
-from tests import test_rollouts
+from tests import test_logbooks, test_rollouts
 from tests.laws import (
     test_advance,
     test_breaking,
@@ -35,6 +36,7 @@ from tests.laws import (
     test_record,
     test_recovery,
     test_sharing,
+    test_tripping,
     test_watching,
 )
 from tests.laws.planted import replaced, without
@@ -213,6 +215,42 @@ MUTANTS = [
         lambda self, flag: "",
         test_recovery.test_a_halt_ends_earlier_overrides,
         ("abort",),
+    ),
+    Mutant(
+        "E4",
+        "a breaker that trips withdraws no sooner than the next tick",
+        "safedeploy.exposures.Exposures.withhold",
+        lambda self, key: None,
+        test_tripping.test_a_breaker_withdraws_at_once_for_good_and_everywhere,
+    ),
+    Mutant(
+        "E4",
+        "a plan's breaker doesn't look at the baseline",
+        "safedeploy.breakers.counts.Metrics.breached",
+        property(lambda self: False, lambda self, value: None),
+        test_tripping.test_a_breaker_withdraws_at_once_for_good_and_everywhere,
+    ),
+    Mutant(
+        "J1",
+        "a trip isn't written",
+        "safedeploy.rounds.Round._trip",
+        lambda self, name, trip: self._watches.settle(name),
+        test_tripping.test_a_breaker_withdraws_at_once_for_good_and_everywhere,
+    ),
+    Mutant(
+        "J1",
+        "who moves a breaker isn't written",
+        "safedeploy.logbooks.Logbook.observe",
+        lambda self, breaker, notice: None,
+        test_logbooks.test_who_moves_a_breaker_is_recorded_at_once,
+        (Cause.ISOLATED,),
+    ),
+    Mutant(
+        "S1",
+        "every trip of a breaker is recorded",
+        "safedeploy.logbooks.QUIET",
+        timedelta(0),
+        test_logbooks.test_a_breaker_that_trips_for_ever_writes_ever_less,
     ),
     Mutant(
         "E5",
@@ -630,10 +668,12 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
         test_exposure,
         test_freezes,
         test_gating,
+        test_logbooks,
         test_record,
         test_recovery,
         test_rollouts,
         test_sharing,
+        test_tripping,
         test_watching,
     )
     checks = [check for module in modules for check in vars(module).values()]

@@ -5,5 +5,6 @@ from safedeploy.breakers.core import Observer
 from safedeploy.breakers.counts import Metrics, Totals
 from safedeploy.breakers.guards import Guard
 from safedeploy.breakers.registry import Breakers
+from safedeploy.breakers.witnesses import witness
 
-__all__ = ["Breakers", "CircuitBreaker", "Guard", "Metrics", "Observer", "Totals"]
+__all__ = ["Breakers", "CircuitBreaker", "Guard", "Metrics", "Observer", "Totals", "witness"]

@@ -65,6 +65,7 @@ class Metrics:
         failures: how many of them failed.
         slow: how many of them were slow.
         slow_failures: how many were both.
+        breached: whether they are what trips it.
         failure_rate: the share that failed, 0..1; None below the minimum of calls.
         slow_call_rate: the share that was slow, 0..1; None below the minimum of calls.
         trials: how many trials are out.
@@ -77,6 +78,7 @@ class Metrics:
     failures: int
     slow: int
     slow_failures: int
+    breached: bool
     failure_rate: float | None
     slow_call_rate: float | None
     trials: int
@@ -91,7 +93,9 @@ class Metrics:
     @classmethod
     def of(cls, circuit: Circuit, tally: int, before: int) -> Metrics:
         """Read a circuit, its tally, and the tally when its state began."""
-        state, window = circuit.state, circuit.window
+        state, window, settings = circuit.state, circuit.window, circuit.terms.settings
+        is_trying = isinstance(state, HalfOpen)
+        condition = settings.trial_condition if is_trying else settings.condition
         refused = (tally // REFUSED & _MASK) - (before // REFUSED & _MASK)
         return cls(
             state,
@@ -99,6 +103,7 @@ class Metrics:
             window.failures,
             window.slow,
             window.slow_failures,
+            condition.holds(window),
             failure_rate(window),
             slow_call_rate(window),
             len(state.out) if isinstance(state, HalfOpen) else 0,

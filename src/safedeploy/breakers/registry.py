@@ -9,7 +9,9 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Unpack, cast
+from typing import Unpack
+
+import attrs
 
 from safedeploy.breakers.breaker import CircuitBreaker
 from safedeploy.breakers.core import Observer
@@ -20,6 +22,10 @@ from safedeploy.forks import at_fork
 
 _LOOKS = 32
 """At how many breakers a new key may look for one to forget. The next key goes on from there."""
+
+
+AT_MOST = 10_000
+"""So many breakers of keys are kept, unless somebody says otherwise."""
 
 
 class Breakers:
@@ -40,18 +46,31 @@ class Breakers:
     def __init__(
         self,
         *,
-        at_most: int = 10_000,
+        at_most: int = AT_MOST,
         clock: Clock | None = None,
         observers: Sequence[Observer] = (),
         **defaults: Unpack[Options],
     ) -> None:
+        self._begin(at_most, clock or SystemClock(), observers, Settings(**defaults))
+
+    @classmethod
+    def of(
+        cls, defaults: Settings, *, clock: Clock, observers: Sequence[Observer] = ()
+    ) -> Breakers:
+        """Return a registry of defaults that somebody else has made."""
+        breakers = cls.__new__(cls)
+        breakers._begin(AT_MOST, clock, observers, defaults)
+        return breakers
+
+    def _begin(
+        self, at_most: int, clock: Clock, observers: Sequence[Observer], defaults: Settings
+    ) -> None:
         if isinstance(at_most, bool) or not isinstance(at_most, int) or at_most < 1:
             raise DefinitionError("at_most", at_most, "give a whole number of 1 or more")
         self._at_most = at_most
-        self._clock = clock or SystemClock()
+        self._clock = clock
         self._observers = tuple(observers)
-        self._options = defaults
-        self._defaults = Settings(**defaults)
+        self._defaults = defaults
         self._settings: dict[str, Settings] = {}
         self._named: dict[str, CircuitBreaker] = {}
         self._keyed: OrderedDict[tuple[str, str], CircuitBreaker] = OrderedDict()
@@ -64,7 +83,7 @@ class Breakers:
         Raises:
             DefinitionError: the name has been asked for, or its settings are wrong.
         """
-        settings = Settings(**cast("Options", {**self._options, **options}))
+        settings = attrs.evolve(self._defaults, **options)
         with self._lock:
             if name in self._named:
                 raise DefinitionError("name", name, "define it before its breaker is asked for")

@@ -36,11 +36,11 @@ class Condition(abc.ABC):
 
     def __and__(self, other: Condition) -> Condition:
         """Trip where both do."""
-        return AllOf((*_parts(self, AllOf), *_parts(other, AllOf)))
+        return AllHold((*_parts(self, AllHold), *_parts(other, AllHold)))
 
     def __or__(self, other: Condition) -> Condition:
         """Trip where either does."""
-        return AnyOf((*_parts(self, AnyOf), *_parts(other, AnyOf)))
+        return AnyHolds((*_parts(self, AnyHolds), *_parts(other, AnyHolds)))
 
 
 def rate(_: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -117,7 +117,7 @@ class Failures(Condition):
 
 
 @attrs.frozen
-class AllOf(Condition):
+class AllHold(Condition):
     """Trip when all parts do. It is what `&` makes."""
 
     parts: tuple[Condition, ...] = attrs.field(validator=validators.each(Condition))
@@ -126,10 +126,10 @@ class AllOf(Condition):
         """Tell whether all parts hold."""
         return all(part.holds(window) for part in self.parts)
 
-    def over(self, calls: int) -> AllOf:
+    def over(self, calls: int) -> AllHold:
         """Return it with each part as it judges so many calls."""
         parts = tuple(part.over(calls) for part in self.parts)
-        return self if parts == self.parts else AllOf(parts)
+        return self if parts == self.parts else AllHold(parts)
 
     def leaves(self) -> Iterator[Condition]:
         """Go through the conditions that this one is composed of."""
@@ -137,7 +137,7 @@ class AllOf(Condition):
 
 
 @attrs.frozen
-class AnyOf(Condition):
+class AnyHolds(Condition):
     """Trip when any part does. It is what `|` makes."""
 
     parts: tuple[Condition, ...] = attrs.field(validator=validators.each(Condition))
@@ -149,15 +149,15 @@ class AnyOf(Condition):
                 return True
         return False
 
-    def over(self, calls: int) -> AnyOf:
+    def over(self, calls: int) -> AnyHolds:
         """Return it with each part as it judges so many calls."""
         parts = tuple(part.over(calls) for part in self.parts)
-        return self if parts == self.parts else AnyOf(parts)
+        return self if parts == self.parts else AnyHolds(parts)
 
     def leaves(self) -> Iterator[Condition]:
         """Go through the conditions that this one is composed of."""
         return (leaf for part in self.parts for leaf in part.leaves())
 
 
-def _parts(condition: Condition, kind: type[AllOf | AnyOf]) -> tuple[Condition, ...]:
+def _parts(condition: Condition, kind: type[AllHold | AnyHolds]) -> tuple[Condition, ...]:
     return condition.parts if isinstance(condition, kind) else (condition,)

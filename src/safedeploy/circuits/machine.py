@@ -158,7 +158,7 @@ def mark(circuit: Circuit, calls: int, failures: int, marks: int) -> Circuit:
     return Circuit(circuit.terms, circuit.state, window)
 
 
-SPARED = (32, 8, 1)
+SPARED = (48, 8, 1)
 
 
 def spare(circuit: Circuit) -> int:

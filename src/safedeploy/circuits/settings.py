@@ -11,14 +11,8 @@ from typing import Any, TypeAlias, TypedDict, cast
 import attrs
 
 from safedeploy import validators
-from safedeploy.circuits.conditions import (
-    Condition,
-    FailureRate,
-    Failures,
-    SlowCallRate,
-    rate,
-    whole,
-)
+from safedeploy.circuits.conditions import Condition, whole
+from safedeploy.circuits.tripping import TripsWhen, positive
 from safedeploy.errors import DefinitionError
 
 Judged: TypeAlias = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
@@ -39,11 +33,6 @@ class DecideWhen(enum.Enum):
     FIRST = "first"
 
 
-def _positive(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, timedelta) or value <= timedelta(0):
-        raise DefinitionError(field.name, value, "give a timedelta above zero")
-
-
 @attrs.frozen
 class Exponential:
     """Stay open for longer each time, until a trial closes the circuit.
@@ -58,8 +47,8 @@ class Exponential:
         jitter: the share that may be taken off, 0..1.
     """
 
-    first: timedelta = attrs.field(validator=_positive)
-    cap: timedelta = attrs.field(validator=_positive)
+    first: timedelta = attrs.field(validator=positive)
+    cap: timedelta = attrs.field(validator=positive)
     factor: float = attrs.field(default=2.0, kw_only=True)
     jitter: float = attrs.field(default=0.0, kw_only=True)
 
@@ -109,14 +98,9 @@ class Options(TypedDict, total=False):
 _optional = attrs.validators.optional
 
 
-def _size(settings: object, field: attrs.Attribute[Any], value: object) -> None:
-    check = _positive if isinstance(value, timedelta) else whole
-    check(settings, field, value)
-
-
 def _period(settings: object, field: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, Exponential):
-        _positive(settings, field, value)
+        positive(settings, field, value)
 
 
 def _judged(_: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -134,21 +118,12 @@ def _function(_: object, field: attrs.Attribute[Any], value: object) -> None:
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
-class Settings:
+class Settings(TripsWhen):
     """Say when a circuit trips, for how long, and what it takes to close it again.
 
-    It trips when any of `failure_rate`, `slow_call_rate`, `consecutive_failures` and `trips_when`
-    is met; if none is given, when half of the calls failed.
+    When it trips is said as in `TripsWhen`.
 
     Attributes:
-        failure_rate: trip when at least this share of the calls in the window failed, 0..1.
-        slow_call_rate: trip when at least this share of them took `slow_call` or longer, 0..1.
-        slow_call: how long a call may take before it is slow.
-        consecutive_failures: trip when so many calls in a row failed.
-        trips_when: trip when this condition holds, composed with `&` and `|`.
-        minimum_calls: there are no rates below so many calls; 20 unless given, or the whole window
-            where that is smaller.
-        window: the calls that are judged: the latest so many, or those of the latest so long.
         open_for: how long to refuse calls before trying again: always the same, or `Exponential`.
         permitted_calls: how many trials a half-open circuit lets through.
         half_open_for: how long trials may take before the circuit opens again; None is for ever.
@@ -159,28 +134,19 @@ class Settings:
         ignores: which exceptions count as nothing at all, even if `failures` names them. What is no
             `Exception` (KeyboardInterrupt, cancellation) is always ignored.
         failed_result: tells which results of decorated calls are failures.
-        retry_after: asked with every failure, an exception or a result, for how long it says to
-            stay away. If that failure trips the circuit, it is open for so long; None leaves it to
-            `open_for`.
+        retry_after: asked with a failure that may trip the circuit, an exception or a result, for
+            how long it says to stay away. If it does trip it, the circuit is open for so long; None
+            leaves it to `open_for`. Failures that can't change the state aren't asked.
 
     Raises:
         DefinitionError: with the field, the value and the mend.
     """
 
-    failure_rate: float | None = attrs.field(default=None, validator=_optional(rate))
-    slow_call_rate: float | None = attrs.field(default=None, validator=_optional(rate))
-    slow_call: timedelta | None = attrs.field(default=None, validator=_optional(_positive))
-    consecutive_failures: int | None = attrs.field(default=None, validator=_optional(whole))
-    trips_when: Condition | None = attrs.field(
-        default=None, validator=_optional(validators.a(Condition))
-    )
-    minimum_calls: int | None = attrs.field(default=None, validator=_optional(whole))
-    window: int | timedelta = attrs.field(default=100, validator=_size)
     open_for: timedelta | Exponential = attrs.field(
         default=timedelta(seconds=60), validator=_period
     )
     permitted_calls: int = attrs.field(default=1, validator=whole)
-    half_open_for: timedelta | None = attrs.field(default=None, validator=_optional(_positive))
+    half_open_for: timedelta | None = attrs.field(default=None, validator=_optional(positive))
     decide_when: DecideWhen = attrs.field(
         default=DecideWhen.ALL, validator=validators.a(DecideWhen)
     )
@@ -192,54 +158,12 @@ class Settings:
         default=None, validator=_function
     )
 
-    condition: Condition = attrs.field(init=False, eq=False, repr=False)
     trial_condition: Condition = attrs.field(init=False, eq=False, repr=False)
-    minimum: int = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        size = self.window if isinstance(self.window, int) else None
-        minimum = self.minimum_calls or min(20, size or 20)
-        if size is not None and minimum > size:
-            mend = f"give {size} or less, or a larger window="
-            raise DefinitionError("minimum_calls", self.minimum_calls, mend)
-        condition = self._composed()
-        for leaf in condition.leaves():
-            self._check_reachable(leaf, size)
+        super().__attrs_post_init__()
         calls = 1 if self.decide_when is DecideWhen.FIRST else self.permitted_calls
-        object.__setattr__(self, "minimum", minimum)
-        object.__setattr__(self, "condition", condition)
-        object.__setattr__(self, "trial_condition", condition.over(calls))
-
-    def _composed(self) -> Condition:
-        given: list[Condition] = []
-        if self.failure_rate is not None:
-            given.append(FailureRate(self.failure_rate))
-        if self.slow_call_rate is not None:
-            given.append(SlowCallRate(self.slow_call_rate))
-        if self.consecutive_failures is not None:
-            given.append(Failures(self.consecutive_failures))
-        if self.trips_when is not None:
-            given.append(self.trips_when)
-        condition, *others = given or [FailureRate(0.5)]
-        for other in others:
-            condition |= other
-        return condition
-
-    def _check_reachable(self, leaf: Condition, size: int | None) -> None:
-        """Refuse a condition that could never be true."""
-        if isinstance(leaf, SlowCallRate) and self.slow_call is None:
-            mend = "a slow-call rate can never be true without it: say from when on a call is slow"
-            raise DefinitionError("slow_call", None, mend)
-        if isinstance(leaf, Failures) and size is not None and leaf.of > size:
-            mend = f"a condition looks at the latest {leaf.of} calls: give {leaf.of} or more"
-            raise DefinitionError("window", self.window, mend)
-
-    @property
-    def depth(self) -> int:
-        """How many of the latest calls the condition looks at by themselves."""
-        return max(
-            (leaf.of for leaf in self.condition.leaves() if isinstance(leaf, Failures)), default=0
-        )
+        object.__setattr__(self, "trial_condition", self.condition.over(calls))
 
     def failed(self, error: BaseException) -> bool | None:
         """Tell whether an exception is a failure; None if it is ignored."""

@@ -16,6 +16,7 @@ from safedeploy.people import Person
 from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Health, Usage
+from safedeploy.trips import Calls, Trip
 from safedeploy.verdicts import Against, Counts, Evidence, Finding, Scope, Verdict
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,6 +84,8 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.Killed(AT, "shop", "7", "it burns"),
     events.Overridden(AT, _OVERRIDE),
     events.Lifted(AT, "shop", "shop#1", "7", "seen"),
+    events.Tripped(AT, Trip(_SCOPE, Verdict.HALT, Calls(20, 12, 1), Calls(180, 2))),
+    events.Moved(AT, "payments", "closed", "open", "tripped", "of 9 calls 9 failed", trips=2),
     events.Unknown(AT, "Renamed", _UNKNOWN),
 )
 """One event of every kind."""
