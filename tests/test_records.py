@@ -401,6 +401,9 @@ EVERY_EVENT: Mapping[type, st.SearchStrategy[Event]] = MappingProxyType(
         events.Killed: st.builds(events.Killed, moments, texts, texts, texts),
         events.Overridden: st.builds(events.Overridden, moments, overrides),
         events.Lifted: st.builds(events.Lifted, moments, texts, texts, texts, texts),
+        events.Defined: st.builds(
+            events.Defined, moments, st.lists(definitions(), max_size=2).map(tuple), texts, texts
+        ),
         Unknown: st.builds(
             lambda kind: Unknown(NOON, kind, later(kind)), texts.map(lambda text: f"?{text}")
         ),
@@ -852,6 +855,7 @@ KEPT: list[Event | Block] = [
     ),
     events.Approved(NOON, "managers", GUARDED, "0f" * 32, Person("8", ["managers"]), "fine"),
     events.Revoked(NOON, "managers", GUARDED, Person("8", ["managers"]), "not so fine"),
+    events.Defined(NOON, (SPLIT,), "7", "it was lost", BUILT),
     Unknown(
         NOON,
         "Promoted",

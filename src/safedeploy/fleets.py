@@ -19,6 +19,7 @@ from safedeploy.flags import FeatureFlag
 from safedeploy.flights import Flight
 from safedeploy.gates import Check, Run
 from safedeploy.journals import Journal
+from safedeploy.keepers import Keeper
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.operators import Operators
 from safedeploy.overrides import Override
@@ -74,6 +75,7 @@ class Fleet:
         self._operators = Operators(
             clock=clock, journal=journal, exposures=exposures, roster=self._roster
         )
+        self.keeper = self._make_keeper()
         self._round = self._make_round()
 
     def release(
@@ -167,7 +169,9 @@ class Fleet:
 
     def tick(self) -> timedelta:
         """Take part in driving what isn't done, and return how long to wait before the next."""
-        return min(self._poll, self._round.go())
+        self.keeper.poll()
+        waits = (source.every for source in self.keeper.sources)
+        return min(self._poll, self._round.go(), *waits)
 
     def leave(self) -> None:
         """Post what was measured, and let another process drive."""
@@ -178,7 +182,19 @@ class Fleet:
         self._lock = threading.RLock()
         self._tallies.restart(_name())
         self._roster.restart()
+        self.keeper.restart(self._lock)
         self._round = self._make_round()
+
+    def _make_keeper(self) -> Keeper:
+        return Keeper(
+            clock=self._clock,
+            journal=self._journal,
+            exposures=self._exposures,
+            roster=self._roster,
+            release=self.release,
+            lock=self._lock,
+            changed=self._changed,
+        )
 
     def _make_round(self) -> Round:
         return Round(

@@ -26,7 +26,8 @@ from safedeploy.windows import Between, Complement, Days, Intersection, Union
 KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
     (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
-    (events.Killed, events.Overridden, events.Lifted, overrides.Override),
+    (events.Killed, events.Overridden, events.Lifted, events.Defined),
+    (overrides.Override,),
     (events.Approved, events.Revoked, Person),
     (Block, Part, Change, ChangeKind, Provenance),
     (plans.Plan, plans.Ring),

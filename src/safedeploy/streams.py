@@ -10,6 +10,10 @@ KILLS = "kills/"
 """What the streams of what operators did begin with: kills, overrides. The flag's key follows."""
 
 
+DEFINITIONS = "definitions"
+"""The name of the stream of what was defined without a release, whatever the flag."""
+
+
 def flag_of(stream: str) -> str:
     """Return the key of the flag that a stream is about."""
     if stream.startswith(KILLS):
@@ -22,5 +26,7 @@ def by_flag(streams: Sequence[str]) -> dict[str, list[str]]:
     """Return the streams of each flag, oldest first, and the flags by their latest stream."""
     grouped: dict[str, list[str]] = {}
     for name in streams:
+        if name == DEFINITIONS:
+            continue
         grouped[flag_of(name)] = [*grouped.pop(flag_of(name), []), name]
     return grouped

@@ -82,6 +82,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.Killed(AT, "shop", "7", "it burns"),
     events.Overridden(AT, _OVERRIDE),
     events.Lifted(AT, "shop", "shop#1", "7", "seen"),
+    events.Defined(AT, (_FLAG,), "7", "as ever"),
     events.Unknown(AT, "Renamed", _UNKNOWN),
 )
 """One event of every kind."""
