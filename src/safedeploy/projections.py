@@ -230,11 +230,14 @@ class Stale:
     def served(self, around: Surroundings) -> Callable[[Context], Served[Any]]:
         """Return a function from a context to what it is served, with the reason."""
         choose, why = self.known.served(around), self.why
+        told: dict[int, tuple[Served[Any], Served[Any]]] = {}  # what is served is one of a few
 
         def ask(context: Context) -> Served[Any]:
             found = choose(context)
-            said = attrs.evolve(found.resolution.adding(why), reason=Reason.STALE)
-            return attrs.evolve(found, resolution=said)
+            if id(found) not in told:
+                said = attrs.evolve(found.resolution.adding(why), reason=Reason.STALE)
+                told[id(found)] = (found, attrs.evolve(found, resolution=said))
+            return told[id(found)][1]
 
         return ask
 
