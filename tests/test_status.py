@@ -16,13 +16,16 @@ import pytest
 
 from safedeploy import status
 from safedeploy.__main__ import main
+from safedeploy.audiences import Group
 from safedeploy.changes import Change
+from safedeploy.engine import Engine
 from safedeploy.events import (
     Aborted,
     Alerted,
     Answered,
     Applied,
     Assessed,
+    Defined,
     Event,
     Killed,
     RecoveryStarted,
@@ -36,14 +39,19 @@ from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer
 from safedeploy.health import HealthModel
 from safedeploy.journals import Journal, Lease, MemoryJournal, SqliteJournal
+from safedeploy.readouts import render
 from safedeploy.rollouts import begin, fold, following
 from safedeploy.signals import Criteria, Health, Usage
 from safedeploy.states import Rollout
+from safedeploy.testing import FakeClock
 from safedeploy.verdicts import Finding, Measurement, Verdict
 from tests.laws.histories import EVERY, START, assessed, plan, started
+from tests.laws.test_reloading import PLAN
 
 ZEROS = 64 * "0"
 NOW = START + timedelta(minutes=5)
+SOON, HOUR = START + timedelta(minutes=1), timedelta(hours=1)
+SHOP = FeatureFlag.boolean("shop")
 REVIEWED = Answered(START, "reviewed", Answer.OPENS)
 APPLIED = Applied(START, "canary", 1)
 
@@ -327,20 +335,20 @@ service:shop@2/{plan().digest[:12]}/1
 
 killed  shop, since 2026-01-01 00:00:00 UTC (5 min ago): it burns
 driver  4242-1a2b
-head    {journal.head()}""" == status.render(status.summarize(journal, NOW))
+head    {journal.head()}""" == render(status.summarize(journal, NOW))
 
 
 def test_an_empty_journal_has_no_rollouts() -> None:
     """Nothing is said of rollouts where there are none, and nobody drives."""
     expected = f"There are no rollouts.\n\ndriver  nobody\nhead    0:{ZEROS}"
-    assert expected == status.render(told())
+    assert expected == render(told())
 
 
 def test_what_moves_a_cursor_is_not_printed() -> None:
     """A reason is one line of text, whatever is in it."""
     halted: list[Event] = [started(), Aborted(START, "user-7", "red\x1b[31m\nforged: line")]
 
-    assert "  why     red?[31m?forged: line" in status.render(told(halted)).splitlines()
+    assert "  why     red?[31m?forged: line" in render(told(halted)).splitlines()
 
 
 def test_nobody_is_named() -> None:
@@ -353,7 +361,7 @@ def test_nobody_is_named() -> None:
     ]
     facts = told(halted, kill(START))
 
-    assert "user-7" not in status.render(facts) + json.dumps(facts, default=str)
+    assert "user-7" not in render(facts) + json.dumps(facts, default=str)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +381,7 @@ def test_nobody_is_named() -> None:
 def test_a_length_of_time_has_two_units_at_most(seconds: float, expected: str) -> None:
     """What is small beside the rest isn't said."""
     at = START + timedelta(seconds=seconds)
-    block = status.render(told([started()], at=at)).splitlines()
+    block = render(told([started()], at=at)).splitlines()
 
     assert f"  since   2026-01-01 00:00:00 UTC ({expected} ago)" == block[2]
 
@@ -400,7 +408,7 @@ def test_a_later_release_replaces_an_earlier_one() -> None:
 
     expected = [(0.0, "release"), (100.0, None)]
     assert expected == [(it["exposed_percent"], it["replaced_by"]) for it in facts["rollouts"]]
-    assert "  state   completed, then replaced by a release" in status.render(facts).splitlines()
+    assert "  state   completed, then replaced by a release" in render(facts).splitlines()
 
 
 def test_a_kill_replaces_what_has_completed() -> None:
@@ -422,6 +430,69 @@ def test_a_completion_lifts_an_earlier_kill() -> None:
     assert [] == facts["killed"]
 
 
+def operated() -> Engine:
+    """Return an engine whose operators have been busy."""
+    engine = Engine(clock=FakeClock(START), journal=MemoryJournal())
+    engine.reload([SHOP, FeatureFlag.boolean("other")], plan=PLAN)
+    engine.override(SHOP, "on", audience=Group("user-7"), until=NOW + HOUR, by="7", reason="look")
+    engine.override(SHOP, "off", audience=Group("x"), until=SOON, by="7", reason="over")
+    return engine
+
+
+def facts_of(engine: Engine, at: datetime = NOW) -> dict[str, Any]:
+    """Return what its journal says."""
+    assert engine._journal is not None
+    return status.summarize(engine._journal, at)
+
+
+def test_overrides_that_stand_are_shown() -> None:
+    """With their end and their reason; not for whom, which may be personal."""
+    facts = facts_of(operated())
+    [override] = facts["overrides"]
+    assert {
+        "override": "shop#1",
+        "flag": "shop",
+        "variant": "on",
+        "until": NOW + HOUR,
+        "reason": "look",
+    } == override
+    text = render(facts)
+    assert re.search(r"^override +shop#1: on, until .* \(in 1 h\): look$", text, re.MULTILINE)
+    assert "user-7" not in text + json.dumps(facts, default=str)
+
+
+def test_overrides_that_a_halt_has_ended_are_not_shown() -> None:
+    """Nor those that were given to somebody before a kill."""
+    engine = operated()
+    rollout = engine.release(SHOP.serve("on"), PLAN)
+    assert 1 == len(facts_of(engine)["overrides"])
+    engine.abort(rollout, by="7", reason="better not")
+    assert [] == facts_of(engine)["overrides"]
+
+
+def test_what_was_defined_without_a_release_is_shown() -> None:
+    """The latest, and how often; all of it to programs. It replaces what has completed."""
+    engine = operated()
+    text = render(facts_of(engine))
+    told = r"^defined +2 flags without a release, .* ago\): the first definitions of this journal$"
+    assert re.search(told, text, re.MULTILINE)
+    engine.reload([SHOP.serve("on")], unguarded="it burns", by="7")
+    facts = facts_of(engine)
+    assert [["shop", "other"], ["shop"]] == [each["flags"] for each in facts["defined"]]
+    assert "ago), the last of 2 times: it burns" in render(facts)
+
+
+def test_a_reload_replaces_what_has_completed() -> None:
+    """Nobody has by the release what everybody was given for a reason."""
+    events = completed(release("1"))
+    since = fold(events).state.since
+    flag = FeatureFlag.boolean(fold(events).change.name)
+    before, after = (Defined(since + it, (flag,), "7", "it burns") for it in (-HOUR, HOUR))
+    for event, by in ((before, None), (after, "reload")):
+        [rollout] = told(events, [event])["rollouts"]
+        assert by == rollout["replaced_by"]
+
+
 # What this version can't read
 
 
@@ -433,7 +504,7 @@ def test_what_a_later_version_recorded_is_said() -> None:
 
     [rollout] = facts["rollouts"]
     assert (1, "pending") == (rollout["unread_events"], rollout["state"])
-    block = status.render(facts).splitlines()
+    block = render(facts).splitlines()
     place = "pending, ring canary (1 of 3), 0 % exposed, as far as it can be read"
     assert f"  state   {place}" in block
     assert "  unread  1 of 2 events, recorded by a later version" in block
@@ -449,7 +520,7 @@ def test_a_beginning_that_cannot_be_read_leaves_the_state_open(text: str) -> Non
 
     [rollout] = facts["rollouts"]
     assert (None, "Answered") == (rollout["state"], rollout["last_event"]["kind"])
-    assert status.render(facts).startswith("service:shop@2/abc/1\n  state   can't be told\n")
+    assert render(facts).startswith("service:shop@2/abc/1\n  state   can't be told\n")
 
 
 def test_a_kill_that_cannot_be_read_is_counted() -> None:
@@ -457,7 +528,7 @@ def test_a_kill_that_cannot_be_read_is_counted() -> None:
     facts = told([Unknown(START, "Killed", '{"$":"Killed"}')])
 
     assert (1, []) == (facts["unread_events"], facts["killed"])
-    assert "unread  1 events besides" in status.render(facts).splitlines()
+    assert "unread  1 events besides" in render(facts).splitlines()
 
 
 def test_a_record_that_makes_no_sense_spoils_no_other() -> None:
@@ -475,7 +546,7 @@ def test_times_without_a_zone_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        text = status.render(told([release("1", at=naive)], kill(naive)))
+        text = render(told([release("1", at=naive)], kill(naive)))
     time.tzset()
 
     assert 2 == text.count("2026-01-01 00:00:00 UTC (5 min ago)")
@@ -520,6 +591,8 @@ def test_json_has_the_same_facts(path: Path, capsys: pytest.CaptureFixture[str])
         "at",
         "rollouts",
         "killed",
+        "overrides",
+        "defined",
         "unread_events",
         "driver",
         "head",

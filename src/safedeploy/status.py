@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
@@ -15,16 +15,21 @@ import attrs
 from safedeploy import commands, openings
 from safedeploy.clocks import SystemClock
 from safedeploy.errors import DefinitionError, SafeDeployError
-from safedeploy.events import Assessed, Event, Killed, Started, Unknown
+from safedeploy.events import Assessed, Defined, Event, Killed, Started, Unknown
+from safedeploy.exposures import Exposures
+from safedeploy.readouts import printable, render, span, utc, when
 from safedeploy.records import Codec
 from safedeploy.rollouts import exposure, fold, pending
+from safedeploy.standings import Standings
 from safedeploy.states import Baking, Completed, Paused, Rollout
+from safedeploy.streams import KILLS, flag_of
 from safedeploy.verdicts import Verdict
 
 if TYPE_CHECKING:  # SQLite is imported when a journal is opened
     from safedeploy.journals import Head, Journal
 
 Facts: TypeAlias = dict[str, Any]
+End: TypeAlias = Rollout | Killed | Defined
 
 _MODEL = '{"$": "HealthModel", "signals": [{"$": "Usage", "at_least": 1}]}'
 _BLANK = '{"$": "Health", "tests": [null]}'
@@ -55,7 +60,7 @@ def run(arguments: Namespace) -> int:
         told = error.mend if error.field in ("journal", "path") else str(error)
         if kept and error.value == kept.position:
             told = f"{kept} isn't in it: {error.mend}"
-        sys.stderr.write(_printable(f"python -m safedeploy status: {path}: {told}") + "\n")
+        sys.stderr.write(printable(f"python -m safedeploy status: {path}: {told}") + "\n")
         return 2 if isinstance(error, DefinitionError) else 1
     text = json.dumps(facts, default=datetime.isoformat) if arguments.json else render(facts)
     charset = sys.stdout.encoding or "utf-8"
@@ -78,12 +83,15 @@ def summarize(journal: Journal, at: datetime) -> Facts:
     begun = {name for name, events in streams.items() if _kind(events[0]) == Started.__name__}
     told = [_told(name, streams[name], at) for name in streams if name in begun]
     others = [event for name in streams if name not in begun for event in streams[name]]
-    ends = _ends([rollout for rollout, _ in told if rollout], others)
+    rollouts = [rollout for rollout, _ in told if rollout]
+    ends = _ends(rollouts, others)
     kills = [end for end in ends.values() if isinstance(end, Killed)]
     return {
         "at": at,
         "rollouts": [{**facts, **_standing(rollout, ends)} for rollout, facts in told],
         "killed": [{"flag": it.flag, "since": it.at, "reason": it.reason} for it in kills],
+        "overrides": _overrides(journal, streams, rollouts, at),
+        "defined": [_defined(event) for event in others if isinstance(event, Defined)],
         "unread_events": _count_unread(others),
         "driver": lease.holder or None,
         "head": str(head),
@@ -127,7 +135,7 @@ def _waits(command: commands.Command, rollout: Rollout, at: datetime) -> Iterato
         case commands.Wake(at=until):
             stops = isinstance(rollout.state, Paused)
             then = "it halts" if stops else openings.then(rollout, until)
-            yield _wait("deadline", f"until {_when(until, at)}: then {then}", at=until)
+            yield _wait("deadline", f"until {when(until, at)}: then {then}", at=until)
         case _:  # Assess: what it finds is waited for while a ring bakes
             if isinstance(rollout.state, Baking):
                 yield from _waits_while_baking(rollout, rollout.state)
@@ -140,7 +148,7 @@ def _wait(kind: str, text: str, **known: object) -> Facts:
 def _waits_while_baking(rollout: Rollout, state: Baking) -> Iterator[Facts]:
     left, evidence = rollout.ring.bake - state.baked, rollout.evidence
     if left > timedelta(0):
-        text = f"for {_span(left)} of its {_span(rollout.ring.bake)} of bake, as last recorded"
+        text = f"for {span(left)} of its {span(rollout.ring.bake)} of bake, as last recorded"
         yield _wait("bake", text, seconds=left.total_seconds())
     if evidence is None:
         yield _wait("evidence", "for the first assessment of this ring")
@@ -197,23 +205,26 @@ def _without_host_kinds(event: Event, codec: Codec) -> Event:
     return codec.decode(json.dumps(tree))
 
 
-def _ends(rollouts: Iterable[Rollout], events: Iterable[Event]) -> dict[str, Rollout | Killed]:
-    """Return what settled each flag last: a rollout that completed, or a kill."""
-    ends: list[tuple[datetime, str, Rollout | Killed]] = [
+def _ends(rollouts: Iterable[Rollout], events: Sequence[Event]) -> dict[str, End]:
+    """Return what settled each flag last: a rollout that completed, a reload, or a kill."""
+    ends: list[tuple[datetime, str, End]] = [
+        (it.at, flag.key, it) for it in events if isinstance(it, Defined) for flag in it.flags
+    ]
+    ends += [
         (it.state.since, it.change.name, it) for it in rollouts if isinstance(it.state, Completed)
     ]
     # Of two at one moment, the kill came later: it would have halted the rollout.
     ends += [(it.at, it.flag, it) for it in events if isinstance(it, Killed)]
-    return {flag: end for _, flag, end in sorted(ends, key=lambda end: _utc(end[0]))}
+    return {flag: end for _, flag, end in sorted(ends, key=lambda end: utc(end[0]))}
 
 
-def _standing(rollout: Rollout | None, ends: dict[str, Rollout | Killed]) -> Facts:
+def _standing(rollout: Rollout | None, ends: dict[str, End]) -> Facts:
     if rollout is None:
         return {}
     state, end = rollout.state, ends.get(rollout.change.name)
     cause = getattr(state, "cause", None)
     is_replaced = isinstance(state, Completed) and end is not rollout
-    by = "kill" if isinstance(end, Killed) else "release"
+    by = {Killed: "kill", Defined: "reload"}.get(type(end), "release")
     return {
         "state": state.label,
         "ring": rollout.ring.name,
@@ -226,75 +237,20 @@ def _standing(rollout: Rollout | None, ends: dict[str, Rollout | Killed]) -> Fac
     }
 
 
-# What people read
-
-
-def render(facts: Facts) -> str:
-    """Return what `summarize` says as text, the newest rollout last."""
-    at, unread = facts["at"], facts["unread_events"]
-    blocks = [_block(each, at) for each in facts["rollouts"]] or [["There are no rollouts."]]
-    rows = [
-        ("killed", f"{each['flag']}, since {_when(each['since'], at)}: {each['reason']}")
-        for each in facts["killed"]
-    ]
-    rows += [("unread", f"{unread} events besides")] if unread else []
-    rows += [("driver", facts["driver"] or "nobody"), ("head", facts["head"])]
-    return "\n\n".join("\n".join(map(_printable, block)) for block in [*blocks, _aligned(rows)])
-
-
-def _block(facts: Facts, at: datetime) -> list[str]:
-    rows = [("state", _state(facts))]
-    if facts["state"]:
-        rows += [("since", _when(facts["since"], at))]
-        rows += [("why", facts["reason"])] if facts["reason"] else []
-    rows += [("waits", wait["text"]) for wait in facts["waits"]]
-    if unread := facts["unread_events"]:
-        last = f"the last is {facts['last_event']['kind']}, {_when(facts['last_event']['at'], at)}"
-        told = f"{unread} of {facts['events']} events, recorded by a later version"
-        rows += [("unread", told), ("unread", last)]
-    return [facts["id"], *(f"  {line}" for line in _aligned(rows))]
-
-
-def _state(facts: Facts) -> str:
-    if facts["state"] is None:
-        return "can't be told"
-    if facts["replaced_by"]:
-        return f"completed, then replaced by a {facts['replaced_by']}"
-    place = f"ring {facts['ring']} ({facts['ring_number']} of {facts['rings']})"
-    doubt = ", as far as it can be read" if facts["unread_events"] else ""
-    return f"{facts['state']}, {place}, {facts['exposed_percent']:g} % exposed{doubt}"
-
-
-def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
-    """Return a line for each row, with its label unless that is the one above."""
-    labels = ["", *(label for label, _ in rows)]
+def _overrides(
+    journal: Journal, streams: dict[str, list[Event]], rollouts: Iterable[Rollout], at: datetime
+) -> list[Facts]:
+    """Return the overrides that stand; not for whom, which may be personal."""
+    halted = {rollout.id for rollout in rollouts if rollout.is_withdrawn}
+    standings = Standings(journal, Exposures(lambda: at), halted.__contains__)
+    for name, events in streams.items():
+        if name.startswith(KILLS):
+            standings.restore(flag_of(name), events)
+    shown = ("flag", "variant", "until", "reason")
     return [
-        f"{'' if label == above else label:<8}{text}"
-        for above, (label, text) in zip(labels, rows, strict=False)
+        {"override": it.id, **{name: getattr(it, name) for name in shown}} for it in standings.all()
     ]
 
 
-def _printable(line: str) -> str:
-    """Return a line that moves no cursor, whatever a reason holds."""
-    return "".join(char if char.isprintable() else "?" for char in line)
-
-
-def _when(then: datetime, at: datetime) -> str:
-    then, at = _utc(then), _utc(at)
-    away = f"{_span(at - then)} ago" if then <= at else f"in {_span(then - at)}"
-    return f"{then:%Y-%m-%d %H:%M:%S} UTC ({away})"
-
-
-def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _span(time: timedelta) -> str:
-    """Return a length of time in its two largest units."""
-    left, parts = time.total_seconds(), list[str]()
-    if left < 10:
-        return f"{left:.2g} s"
-    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, left = divmod(left, seconds)
-        parts += [f"{number:.0f} {unit}"] if number or parts else []
-    return " ".join(part for part in parts[:2] if not part.startswith("0 "))
+def _defined(event: Defined) -> Facts:
+    return {"flags": [flag.key for flag in event.flags], "at": event.at, "reason": event.reason}

@@ -1,0 +1,97 @@
+"""Readouts: what a status says, as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+Facts: TypeAlias = Mapping[str, Any]
+
+
+def render(facts: Facts) -> str:
+    """Return what `summarize` says as text, the newest rollout last."""
+    at, unread = facts["at"], facts["unread_events"]
+    blocks = [_block(each, at) for each in facts["rollouts"]] or [["There are no rollouts."]]
+    rows = [
+        ("killed", f"{each['flag']}, since {when(each['since'], at)}: {each['reason']}")
+        for each in facts["killed"]
+    ]
+    rows += [("override", _override(each, at)) for each in facts["overrides"]]
+    rows += [("defined", _defined(facts["defined"], at))] if facts["defined"] else []
+    rows += [("unread", f"{unread} events besides")] if unread else []
+    rows += [("driver", facts["driver"] or "nobody"), ("head", facts["head"])]
+    return "\n\n".join("\n".join(map(printable, block)) for block in [*blocks, _aligned(rows)])
+
+
+def _override(facts: Facts, at: datetime) -> str:
+    served = f"{facts['override']}: {facts['variant']}"
+    return f"{served}, until {when(facts['until'], at)}: {facts['reason']}"
+
+
+def _defined(defined: Sequence[Facts], at: datetime) -> str:
+    """Tell of what was defined last, and how often something was."""
+    last, times = defined[-1], f", the last of {len(defined)} times" if defined[1:] else ""
+    told = f"{len(last['flags'])} flags without a release, {when(last['at'], at)}{times}"
+    return f"{told}: {last['reason']}"
+
+
+def _block(facts: Facts, at: datetime) -> list[str]:
+    rows = [("state", _state(facts))]
+    if facts["state"]:
+        rows += [("since", when(facts["since"], at))]
+        rows += [("why", facts["reason"])] if facts["reason"] else []
+    rows += [("waits", wait["text"]) for wait in facts["waits"]]
+    if unread := facts["unread_events"]:
+        last = f"the last is {facts['last_event']['kind']}, {when(facts['last_event']['at'], at)}"
+        told = f"{unread} of {facts['events']} events, recorded by a later version"
+        rows += [("unread", told), ("unread", last)]
+    return [facts["id"], *(f"  {line}" for line in _aligned(rows))]
+
+
+def _state(facts: Facts) -> str:
+    if facts["state"] is None:
+        return "can't be told"
+    if facts["replaced_by"]:
+        return f"completed, then replaced by a {facts['replaced_by']}"
+    place = f"ring {facts['ring']} ({facts['ring_number']} of {facts['rings']})"
+    doubt = ", as far as it can be read" if facts["unread_events"] else ""
+    return f"{facts['state']}, {place}, {facts['exposed_percent']:g} % exposed{doubt}"
+
+
+def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a line for each row, with its label unless that is the one above."""
+    labels = ["", *(label for label, _ in rows)]
+    width = max(8, *(len(label) + 1 for label in labels))
+    return [
+        f"{'' if label == above else label:<{width}}{text}"
+        for above, (label, text) in zip(labels, rows, strict=False)
+    ]
+
+
+def printable(line: str) -> str:
+    """Return a line that moves no cursor, whatever a reason holds."""
+    return "".join(char if char.isprintable() else "?" for char in line)
+
+
+def when(then: datetime, at: datetime) -> str:
+    """Return a moment, and how far away it is."""
+    then, at = utc(then), utc(at)
+    away = f"{span(at - then)} ago" if then <= at else f"in {span(then - at)}"
+    return f"{then:%Y-%m-%d %H:%M:%S} UTC ({away})"
+
+
+def utc(at: datetime) -> datetime:
+    """Return a moment in UTC, which is meant where it has no time zone."""
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def span(time: timedelta) -> str:
+    """Return a length of time in its two largest units."""
+    left, parts = time.total_seconds(), list[str]()
+    if left < 10:
+        return f"{left:.2g} s"
+    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        number, left = divmod(left, seconds)
+        parts += [f"{number:.0f} {unit}"] if number or parts else []
+    return " ".join(part for part in parts[:2] if not part.startswith("0 "))
