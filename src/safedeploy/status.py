@@ -224,7 +224,8 @@ def _standing(rollout: Rollout | None, ends: dict[str, End]) -> Facts:
     state, end = rollout.state, ends.get(rollout.change.name)
     cause = getattr(state, "cause", None)
     is_replaced = isinstance(state, Completed) and end is not rollout
-    by = {Killed: "kill", Defined: "reload"}.get(type(end), "release")
+    by = "kill" if isinstance(end, Killed) else "release"
+    by = "reload" if isinstance(end, Defined) else by
     return {
         "state": state.label,
         "ring": rollout.ring.name,
