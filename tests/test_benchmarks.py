@@ -8,14 +8,18 @@ from pathlib import Path
 from random import Random
 from statistics import fmean, variance
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import _tables, flags
 from benchmarks._cells import A_RING, Cell, Flow, least_harm, poisson
 from benchmarks._delays import Delayed, shares
 from benchmarks.decisions import CELLS, interval
+from safedeploy.audiences import Percentage
+from safedeploy.flags import FeatureFlag
 from safedeploy.latencies import upper
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +48,39 @@ def test_there_are_benchmarks() -> None:
     """What follows isn't vacuous."""
     names = {"breakers", "decisions", "flags", "imports", "journals", "rollouts"}
     assert names <= set(BENCHMARKS)
+
+
+@pytest.mark.parametrize("percent", [20, 100])
+def test_a_flag_is_small(percent: float) -> None:
+    """A flag takes a kibibyte at most, definition and compiled function."""
+    with patch.object(flags, "FLAGS", 1000):
+        when = Percentage(percent)
+        row = flags.footprint("any", lambda key: FeatureFlag.boolean(key, when=when), 1024)
+    assert row.ratio is not None
+    assert 100 < row.ratio <= 1024
+
+
+def test_tables_stand_between_their_marks() -> None:
+    """What was measured is written into the page, again and again, and nothing else is touched."""
+    peers = [f"peer: growthbook, {column}" for column in _tables.OURS]
+    names = [*_tables.OURS.values(), *peers[1:], "other"]
+    rows = [{"name": name, "ns": 1234.5, "ratio": 2.345, "bar": None} for name in names]
+    made = _tables.tables({"rows": rows})
+    page = "a\n<!-- peers -->\n<!-- end of peers -->\nb\n<!-- ours -->old<!-- end of ours -->\nc"
+    once = _tables.replaced(page, made)
+    assert once == _tables.replaced(once, made)
+    assert ["a", "b", "c"] == [line for line in once.splitlines() if line in "abc" and line]
+    assert "| growthbook | - | 2.35 | 2.35 | 2.35 | 2.35 | 2.35 |" in once
+    assert "| other | 1,234 | 2.35 | - |" in once
+    with pytest.raises(SystemExit, match="the page has no"):
+        _tables.replaced("nothing", made)
+
+
+def test_the_page_has_all_columns() -> None:
+    """What the page shows is what the benchmark times."""
+    timed = {each.name for each in flags.CONTENDERS}
+    assert set(_tables.OURS.values()) <= timed
+    assert _tables.replaced(_tables.PAGE.read_text(encoding="utf-8"), {"peers": "", "ours": ""})
 
 
 @every_benchmark

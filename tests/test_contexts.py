@@ -293,3 +293,20 @@ def test_mixed_is_frozen(text: str, bits: int) -> None:
     """A text's bits are the same on every platform and in every version, forever."""
     assert bits == mixed(text)
     assert Context(text).unit == (bits if text else None)
+
+
+class Unhashable(type):
+    """A type of types that can't be looked up."""
+
+    def __hash__(cls) -> int:
+        raise LookupError
+
+
+def test_a_value_whose_type_cannot_be_looked_up_is_left_out() -> None:
+    """Making a context never raises, and keeps the rest."""
+
+    class Odd(metaclass=Unhashable):
+        pass
+
+    context = Context("user-1", {"plan": "beta", "odd": Odd()})
+    assert ({"plan": "beta"}, ("attribute 'odd'",)) == (context.attributes, context.absent)

@@ -10,6 +10,7 @@ from safedeploy import events
 from safedeploy.audiences import Group
 from safedeploy.changes import Change
 from safedeploy.events import Assessed, Event
+from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer
 from safedeploy.health import HealthModel
 from safedeploy.overrides import Override
@@ -69,6 +70,7 @@ EVERY_EVENT: list[tuple[Event, str]] = [
         ),
     ),
     (events.Moved(NOON, "payments", "closed", "isolated", "isolated", "why", "7"), "why"),
+    (events.Defined(NOON, (FeatureFlag.boolean("shop"),), "7", "it burns"), "it burns"),
     (events.Unknown(NOON, "Replaced", "{}"), "Replaced, which can't be read here"),
 ]
 

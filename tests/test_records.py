@@ -435,6 +435,9 @@ EVERY_EVENT: Mapping[type, st.SearchStrategy[Event]] = MappingProxyType(
         events.Moved: st.builds(
             events.Moved, moments, texts, texts, texts, texts, texts, texts, counts
         ),
+        events.Defined: st.builds(
+            events.Defined, moments, st.lists(definitions(), max_size=2).map(tuple), texts, texts
+        ),
         Unknown: st.builds(
             lambda kind: Unknown(NOON, kind, later(kind)), texts.map(lambda text: f"?{text}")
         ),
@@ -914,6 +917,7 @@ KEPT: list[Event | Block] = [
     ),
     events.Tripped(NOON, Trip(GUARDED, Verdict.HALT, Calls(20, 12, 1), Calls(180, 2))),
     events.Moved(NOON, "payments", "closed", "open", "tripped", "of 9 calls 9 failed", trips=2),
+    events.Defined(NOON, (SPLIT,), "7", "it was lost", BUILT),
     Unknown(
         NOON,
         "Promoted",

@@ -155,7 +155,8 @@ def test_of_an_old_journal_little_is_read() -> None:
         patch.object(journal, "read", wraps=journal.read) as read,
     ):
         roster = opened(journal)
-    assert [journal.streams()[-1], "kills/checkout"] == [call.args[0] for call in read.mock_calls]
+    streams = ["definitions", journal.streams()[-1], "kills/checkout"]
+    assert streams == [call.args[0] for call in read.mock_calls]
     assert [journal.streams()[-1]] == [flight.rollout.id for flight in roster]
     assert Shop.flag.serve("new") == roster._exposures.settled("checkout")
 

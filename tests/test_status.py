@@ -16,13 +16,16 @@ import pytest
 
 from safedeploy import screens, status
 from safedeploy.__main__ import main
+from safedeploy.audiences import Group
 from safedeploy.changes import Change
+from safedeploy.engine import Engine
 from safedeploy.events import (
     Aborted,
     Alerted,
     Answered,
     Applied,
     Assessed,
+    Defined,
     Event,
     Killed,
     RecoveryStarted,
@@ -39,11 +42,15 @@ from safedeploy.journals import Journal, Lease, MemoryJournal, SqliteJournal
 from safedeploy.rollouts import begin, fold, following
 from safedeploy.signals import Criteria, Health, Usage
 from safedeploy.states import Rollout
+from safedeploy.testing import FakeClock
 from safedeploy.verdicts import Finding, Measurement, Verdict
 from tests.laws.histories import EVERY, START, assessed, plan, started
+from tests.laws.test_reloading import PLAN
 
 ZEROS = 64 * "0"
 NOW = START + timedelta(minutes=5)
+SOON, HOUR = START + timedelta(minutes=1), timedelta(hours=1)
+SHOP = FeatureFlag.boolean("shop")
 REVIEWED = Answered(START, "reviewed", Answer.OPENS)
 APPLIED = Applied(START, "canary", 1)
 
@@ -422,6 +429,69 @@ def test_a_completion_lifts_an_earlier_kill() -> None:
     assert [] == facts["killed"]
 
 
+def operated() -> Engine:
+    """Return an engine whose operators have been busy."""
+    engine = Engine(clock=FakeClock(START), journal=MemoryJournal())
+    engine.reload([SHOP, FeatureFlag.boolean("other")], plan=PLAN)
+    engine.override(SHOP, "on", audience=Group("user-7"), until=NOW + HOUR, by="7", reason="look")
+    engine.override(SHOP, "off", audience=Group("x"), until=SOON, by="7", reason="over")
+    return engine
+
+
+def facts_of(engine: Engine, at: datetime = NOW) -> dict[str, Any]:
+    """Return what its journal says."""
+    assert engine._journal is not None
+    return status.summarize(engine._journal, at)
+
+
+def test_overrides_that_stand_are_shown() -> None:
+    """With their end and their reason; not for whom, which may be personal."""
+    facts = facts_of(operated())
+    [override] = facts["overrides"]
+    assert {
+        "override": "shop#1",
+        "flag": "shop",
+        "variant": "on",
+        "until": NOW + HOUR,
+        "reason": "look",
+    } == override
+    text = screens.render(facts)
+    assert re.search(r"^override +shop#1: on, until .* \(in 1 h\): look$", text, re.MULTILINE)
+    assert "user-7" not in text + json.dumps(facts, default=str)
+
+
+def test_overrides_that_a_halt_has_ended_are_not_shown() -> None:
+    """Nor those that were given to somebody before a kill."""
+    engine = operated()
+    rollout = engine.release(SHOP.serve("on"), PLAN)
+    assert 1 == len(facts_of(engine)["overrides"])
+    engine.abort(rollout, by="7", reason="better not")
+    assert [] == facts_of(engine)["overrides"]
+
+
+def test_what_was_defined_without_a_release_is_shown() -> None:
+    """The latest, and how often; all of it to programs. It replaces what has completed."""
+    engine = operated()
+    text = screens.render(facts_of(engine))
+    told = r"^defined +2 flags without a release, .* ago\): the first definitions of this journal$"
+    assert re.search(told, text, re.MULTILINE)
+    engine.reload([SHOP.serve("on")], unguarded="it burns", by="7")
+    facts = facts_of(engine)
+    assert [["shop", "other"], ["shop"]] == [each["flags"] for each in facts["defined"]]
+    assert "ago), the last of 2 times: it burns" in screens.render(facts)
+
+
+def test_a_reload_replaces_what_has_completed() -> None:
+    """Nobody has by the release what everybody was given for a reason."""
+    events = completed(release("1"))
+    since = fold(events).state.since
+    flag = FeatureFlag.boolean(fold(events).change.name)
+    before, after = (Defined(since + it, (flag,), "7", "it burns") for it in (-HOUR, HOUR))
+    for event, by in ((before, None), (after, "reload")):
+        [rollout] = told(events, [event])["rollouts"]
+        assert by == rollout["replaced_by"]
+
+
 # What this version can't read
 
 
@@ -520,6 +590,8 @@ def test_json_has_the_same_facts(path: Path, capsys: pytest.CaptureFixture[str])
         "at",
         "rollouts",
         "killed",
+        "overrides",
+        "defined",
         "unread_events",
         "driver",
         "head",

@@ -67,6 +67,9 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.journals import MemoryJournal as MemoryJournal
     from safedeploy.journals import SqliteJournal as SqliteJournal
     from safedeploy.metrics import MetricSource as MetricSource
+    from safedeploy.moves import Fate as Fate
+    from safedeploy.moves import Move as Move
+    from safedeploy.moves import Reloaded as Reloaded
     from safedeploy.overrides import Override as Override
     from safedeploy.people import Person as Person
     from safedeploy.plans import Plan as Plan
@@ -90,6 +93,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.signals import Throughput as Throughput
     from safedeploy.signals import Usage as Usage
     from safedeploy.signals import UserReports as UserReports
+    from safedeploy.sources import Source as Source
     from safedeploy.states import Baking as Baking
     from safedeploy.states import Completed as Completed
     from safedeploy.states import Halted as Halted
@@ -129,6 +133,7 @@ _ROOMS = {
     "health": "HealthModel",
     "journals": "Journal MemoryJournal SqliteJournal",
     "metrics": "MetricSource",
+    "moves": "Fate Move Reloaded",
     "overrides": "Override",
     "people": "Person",
     "plans": "Plan Ring",
@@ -138,6 +143,7 @@ _ROOMS = {
     "sampling": "Sampling",
     "signals": "Burn ErrorRate Latency Objective Rate Signal Threshold Throughput Usage"
     " UserReports",
+    "sources": "Source",
     "states": "Baking Completed Halted Paused Pending Recovering RolledBack Rollout",
     "traffic": "Traffic",
     "verdicts": "Evidence Finding Verdict",

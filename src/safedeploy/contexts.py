@@ -30,7 +30,7 @@ _NOBODYS: frozenset[str] = frozenset()
 _new = object.__new__
 _NONE: tuple[str, ...] = ()
 _PLAIN = frozenset({str, int, bool})
-_NOTHING: Mapping[str, AttributeValue] = MappingProxyType({})
+_NOTHING: Mapping[str, AttributeValue] = {}
 
 
 class _Draft:
@@ -40,7 +40,7 @@ class _Draft:
     long as all the rest.
     """
 
-    __slots__ = ("__weakref__", "absent", "attributes", "groups", "key", "unit")
+    __slots__ = ("__weakref__", "absent", "groups", "held", "key", "unit")
 
 
 @attrs.frozen(init=False, repr=False)
@@ -58,14 +58,14 @@ class Context(_Draft):
 
     Attributes:
         key: the targeting key; None where the context is anonymous.
-        attributes: the usable attributes, read only.
+        held: the usable attributes, for whoever is in a hurry; never change them.
         groups: the usable group names.
         absent: the names of what was left out.
         unit: 64 well mixed bits of the key, None where anonymous. `bucket` starts from them.
     """
 
     key: str | None
-    attributes: Mapping[str, AttributeValue] = attrs.field(hash=False)
+    held: Mapping[str, AttributeValue] = attrs.field(hash=False)
     groups: frozenset[str]
     absent: tuple[str, ...]
     unit: int | None
@@ -89,9 +89,9 @@ class Context(_Draft):
             self.unit = None if key is None else _FIRST_8_BYTES(blake2b(key.encode()).digest())[0]
         except UnicodeEncodeError:
             self.unit = None if key is None else mixed(key)
-        self.attributes = _NOTHING if attributes is None else _usual(attributes)
-        if self.attributes is None:
-            self.attributes, left_out = _kept(attributes)
+        self.held = _NOTHING if attributes is None else _usual(attributes)
+        if self.held is None:
+            self.held, left_out = _kept(attributes)
             absent += left_out
         self.groups = _NOBODYS
         if groups is not _NO_GROUPS:
@@ -100,6 +100,11 @@ class Context(_Draft):
         self.absent = absent
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
+
+    @property
+    def attributes(self) -> Mapping[str, AttributeValue]:
+        """The usable attributes, read only."""
+        return MappingProxyType(self.held)
 
     def __repr__(self) -> str:
         """Show what the context has, and nothing of whom it is for."""
@@ -144,9 +149,9 @@ def _usual(given: Any) -> Mapping[str, AttributeValue] | None:
         for name, value in attributes.items():
             if type(value) not in _PLAIN or type(name) is not str:
                 return None
-        return MappingProxyType({**attributes})
     except Exception:  # noqa: BLE001 - as above
         return None
+    return {**attributes}
 
 
 def _kept(given: Any) -> tuple[Mapping[str, AttributeValue], tuple[str, ...]]:
@@ -161,7 +166,7 @@ def _kept(given: Any) -> tuple[Mapping[str, AttributeValue], tuple[str, ...]]:
                 absent.append(f"attribute {name!r}" if type(name) is str else "attribute")
     except Exception:  # noqa: BLE001 - as above
         absent.append("attributes")
-    return MappingProxyType(kept), tuple(absent)
+    return kept, tuple(absent)
 
 
 def _first(items: Iterable[T], absent: list[str]) -> Iterator[T]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import abc
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from safedeploy.audiences import Audience
+from safedeploy.changes import UNKNOWN, Provenance
+from safedeploy.clocks import POLL
 from safedeploy.errors import DefinitionError
 from safedeploy.flags import FeatureFlag
 from safedeploy.people import Person, person, who
 
 if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
     from safedeploy.fleets import Fleet
+    from safedeploy.moves import Definitions, Reloaded
     from safedeploy.overrides import Override
+    from safedeploy.plans import Plan
+    from safedeploy.sources import Source
     from safedeploy.states import Rollout
 
 T = TypeVar("T")
@@ -126,6 +133,78 @@ class Decisions(abc.ABC):
             ApprovalRefusedError: nobody asks for it now, or the person couldn't have given it.
         """
         return self._fleet().revoke(rollout, gate, by=by, reason=reason)
+
+    def reload(
+        self,
+        definitions: Definitions,
+        *,
+        plan: Plan | None = None,
+        unguarded: str | None = None,
+        by: str | None = None,
+        provenance: Provenance = UNKNOWN,
+    ) -> Reloaded:
+        """Bring definitions to people, each that differs as a change, and return what was done.
+
+        Every worker may ask, as often as it likes: what everybody has, and what is in flight, stays
+        so. The first definitions that a journal is given are the stable ones; a flag that comes
+        later is off until its release reaches people. No reload turns a killed flag on, or tries
+        again what was halted.
+
+        Args:
+            definitions: flags, or what has them as `flags`; other flags stay as they are.
+            plan: how each change gets to people: as `release` does it.
+            unguarded: why they get all of them at once instead; it goes into the journal.
+            by: an opaque id of whoever made the changes; needed with `unguarded`.
+            provenance: where the definitions come from, for checks to read.
+
+        Raises:
+            DefinitionError: no flags, both a plan and a reason or neither, or nobody who gives it.
+            JournalUnavailableError: it couldn't be saved; asked again, it goes on where it was.
+        """
+        from safedeploy.reloads import How
+
+        how = How(plan=plan, unguarded=unguarded, by=by, provenance=provenance)
+        return self._fleet().keeper.reload(definitions, how)
+
+    def follow(
+        self,
+        read: Callable[..., Definitions],
+        path: str | PathLike[str] | None = None,
+        *,
+        plan: Plan | None = None,
+        unguarded: str | None = None,
+        by: str | None = None,
+        provenance: Provenance = UNKNOWN,
+        every: timedelta = POLL,
+    ) -> Source:
+        """Reload definitions from a source now, and in ticks whenever they have changed.
+
+        A source that can't be used changes nothing: the last known good is served, evaluations say
+        that it is STALE, and a warning is logged once. It recovers by itself.
+
+        Args:
+            read: returns the definitions. It is called with the path, and only when that file has
+                changed; without a path, with nothing, and whenever the source is looked at.
+            path: the file that it reads.
+            plan: as in `reload`.
+            unguarded: as in `reload`.
+            by: as in `reload`.
+            provenance: as in `reload`.
+            every: how long to wait before looking again, at least.
+
+        Raises:
+            DefinitionError: as in `reload`.
+            Exception: whatever reading it raises now, unless the journal knows definitions.
+        """
+        from safedeploy.reloads import How
+        from safedeploy.sources import Origin
+
+        how = How(plan=plan, unguarded=unguarded, by=by, provenance=provenance)
+        return self._fleet().keeper.follow(Origin.of(read, path), how, every)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the sources that are followed, each with what is wrong with it."""
+        return self._fleet().keeper.sources
 
     def kill(self, flag: FeatureFlag[Any], *, by: Person | str, reason: str) -> None:
         """Serve the flag's off variant to everybody, at once, and halt what is changing it.

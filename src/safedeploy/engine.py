@@ -101,7 +101,7 @@ class Engine(Decisions):
             if context.absent:
                 return noted(resolution, context)
             for name, _, sure in resolution.asked:
-                if type(context.attributes.get(name)) not in sure:
+                if type(context.held.get(name)) not in sure:
                     return noted(resolution, context)
         except Exception:  # noqa: BLE001 - as above
             return self._exposures.evaluate(flag, context)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from safedeploy.changes import Change
+from safedeploy.changes import UNKNOWN, Change, Provenance
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer
 from safedeploy.overrides import Override
@@ -257,6 +257,27 @@ class Lifted:
 
 
 @attrs.frozen
+class Defined:
+    """Definitions became the stable ones of their flags at once, without a release.
+
+    It is in a stream that all flags share.
+
+    Attributes:
+        at: when.
+        flags: the definitions.
+        by: an opaque id of whoever said so; empty where a reload needs nobody to.
+        reason: why that needs no release, for people.
+        provenance: where the definitions come from, where that is known.
+    """
+
+    at: datetime
+    flags: tuple[FeatureFlag[Any], ...] = attrs.field(repr=False)
+    by: str
+    reason: str
+    provenance: Provenance = UNKNOWN
+
+
+@attrs.frozen
 class Unknown:
     """Something happened that can't be read here.
 
@@ -298,5 +319,6 @@ Event: TypeAlias = (
     | Overridden
     | Lifted
     | Moved
+    | Defined
     | Unknown
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
@@ -13,7 +13,8 @@ from safedeploy.contexts import Context
 from safedeploy.flags import FeatureFlag, Prerequisite, Resolution, Surroundings, noted
 from safedeploy.flags.choosers import constant
 from safedeploy.guards import Served
-from safedeploy.projections import Forced, Overridden, Projection, Settled
+from safedeploy.projections import Forced, Overridden, Projection, Settled, Stale
+from safedeploy.sightings import Sightings
 
 if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
     from safedeploy.overrides import Override
@@ -54,9 +55,8 @@ class Exposures:
         self._held: set[str] = set()
         self._overrides: dict[str, Sequence[Override]] = {}
         self._forced: dict[str, tuple[Forced, ...]] = {}
-        self._known: dict[str, FeatureFlag[Any]] = {}
-        self._sought: set[str] = set()
-        self._expired: set[str] = set()
+        self._stale: dict[str, str] = {}
+        self._sightings = Sightings(self.now, FLAGS)
         self._anew()
 
     def value(self, flag: FeatureFlag[T], context: Context) -> T:
@@ -103,13 +103,30 @@ class Exposures:
             each = left.pop()
             if each.key not in found:
                 found.add(each.key)
-                for flag in (self.settled(each.key), each.flag, self._known.get(each.key)):
+                for flag in (self.settled(each.key), each.flag, self._sightings.get(each.key)):
                     left += flag.prerequisites if flag is not None else ()
         return found
 
     def settled(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that the latest completed rollout left, if no kill came after."""
         return self._settled.get(key, (None, None))[1]
+
+    def known(self, key: str) -> FeatureFlag[Any] | None:
+        """Return the definition that the code has, as far as it was asked here."""
+        return self._sightings.coded(key)
+
+    def load(self, definitions: Iterable[FeatureFlag[Any]]) -> None:
+        """Serve definitions that came from a file, and are new, only as releases of them say.
+
+        Whoever asks one of these very values gets what the code has, or the off variant.
+        """
+        self._sightings.load(definitions, self._settled)
+        self._anew()
+
+    def stale(self, said: Mapping[str, str]) -> None:
+        """Say of these flags, and of no others, why the last known good is served; by key."""
+        self._stale = dict(said)
+        self._anew()
 
     def is_killed(self, key: str) -> bool:
         """Tell whether a kill settled the flag last."""
@@ -128,10 +145,13 @@ class Exposures:
         Of two for one flag the later counts, in whatever order they come; and a kill that isn't in
         the journal yet comes after everything that is.
         """
-        if definition and key in self._killing:
-            definition = None  # and the kill is told to be later than this, whatever the clocks say
-        if key not in self._settled or self._settled[key][0] <= at:
-            self._settled[key] = (at, definition)
+        self._settle(key, at, definition)
+        self._anew()
+
+    def define(self, at: datetime, definitions: Iterable[FeatureFlag[Any]]) -> None:
+        """Make definitions the stable ones of their flags, as `settle` does."""
+        for definition in definitions:
+            self._settle(definition.key, at, definition)
         self._anew()
 
     def kill(self, key: str, at: datetime) -> None:
@@ -188,6 +208,12 @@ class Exposures:
             self._forced |= {key: left} if left else {}
             self._anew()
 
+    def _settle(self, key: str, at: datetime, definition: FeatureFlag[Any] | None) -> None:
+        if definition and key in self._killing:
+            definition = None  # and the kill is told to be later than this, whatever the clocks say
+        if key not in self._settled or self._settled[key][0] <= at:
+            self._settled[key] = (at, definition)
+
     def _anew(self) -> None:
         # Replaced, never emptied: whoever compiles from an older state stores into the older ones.
         self.values: dict[object, Callable[[Context], Any]] = {}
@@ -197,7 +223,8 @@ class Exposures:
         if len(table) >= FLAGS:
             self._anew()
         table[flag.mark] = choose
-        self._know(flag)
+        if self._sightings.see(flag):
+            self._anew()
 
     def _value_of(self, flag: FeatureFlag[Any]) -> Callable[[Context], Any]:
         if self._sampler is None:
@@ -219,11 +246,16 @@ class Exposures:
         """Return what is served of a flag. Who wins is decided here, the strongest first."""
         if forced := self._forced.get(flag.key):
             return forced[-1]
-        _, stable = self._settled.get(flag.key, (None, flag))
+        if flag.key in self._settled:
+            stable = self._settled[flag.key][1]
+        else:
+            stable = self._sightings.stable(flag)
         project = self._projects.get(flag.key, Settled)
         if flag.key in self._held:
             return Settled(stable or flag.disable())
         projection = project(stable or flag.disable())
+        if stable and (why := self._stale.get(flag.key)):
+            projection = Stale(projection, why)
         if stable and (overrides := self._overrides.get(flag.key)):
             return Overridden(overrides, projection)
         return projection
@@ -233,39 +265,9 @@ class Exposures:
 
         def variant(prerequisite: Prerequisite) -> Callable[[Context], str | None]:
             key = prerequisite.key
-            flag = prerequisite.flag or self._found(key)
+            flag = prerequisite.flag or self._sightings.find(key)
             if flag is None or key in path:
                 return constant(None)
             return self._projection(flag).of(projections.name, self._around(*path, key))
 
         return Surroundings(self.now, variant)
-
-    def _found(self, key: str) -> FeatureFlag[Any] | None:
-        # Sought first: if it gets known meanwhile, everything is compiled anew.
-        self._sought.add(key)
-        flag = self._known.get(key)
-        if flag is not None:
-            self._sought.discard(key)
-        return flag
-
-    def _know(self, flag: FeatureFlag[Any]) -> None:
-        """Remember a definition that the code has, for those that are known by key only."""
-        if len(self._known) >= FLAGS:
-            self._known, self._sought, self._expired = {}, set(), set()
-        self._known[flag.key] = flag
-        if flag.key in self._sought:
-            self._sought.discard(flag.key)
-            self._anew()
-        for each in flag.prerequisites:
-            if each.flag is not None and each.key not in self._known:
-                self._know(each.flag)
-        self._warn_of_expiry(flag)
-
-    def _warn_of_expiry(self, flag: FeatureFlag[Any]) -> None:
-        at = self.now() if flag.expires and flag.key not in self._expired else None
-        if at and flag.expires and at.date() > flag.expires:
-            from safedeploy import telemetry
-
-            self._expired.add(flag.key)
-            told = {"expired": flag.expires.isoformat(), "owner": flag.owner}
-            telemetry.warn("a flag should be gone from the code", flag=flag.key, **told)

@@ -25,6 +25,7 @@ from safedeploy.flights import Flight
 from safedeploy.gates import Check, Run
 from safedeploy.hearings import Hearing
 from safedeploy.journals import Journal
+from safedeploy.keepers import Keeper
 from safedeploy.logbooks import Logbook
 from safedeploy.metrics import MetricSource, Tallies
 from safedeploy.operators import Operators
@@ -92,6 +93,7 @@ class Fleet(Hearing):
         self._operators = Operators(
             clock=clock, journal=journal, exposures=exposures, roster=self._roster
         )
+        self.keeper = self._make_keeper()
         self._round = self._make_round()
 
     def release(
@@ -165,7 +167,9 @@ class Fleet(Hearing):
     def tick(self) -> timedelta:
         """Take part in driving what isn't done, and return how long to wait before the next."""
         self.logbook.save()
-        return min(self._poll, self._round.go())
+        self.keeper.poll()
+        waits = (source.every for source in self.keeper.sources)
+        return min(self._poll, self._round.go(), *waits)
 
     def leave(self) -> None:
         """Post what was measured, and let another process drive."""
@@ -179,7 +183,19 @@ class Fleet(Hearing):
         self._roster.restart()
         self._watches.restart()
         self.logbook.restart()
+        self.keeper.restart(self._lock)
         self._round = self._make_round()
+
+    def _make_keeper(self) -> Keeper:
+        return Keeper(
+            clock=self._clock,
+            journal=self._journal,
+            exposures=self._exposures,
+            roster=self._roster,
+            release=self.release,
+            lock=self._lock,
+            changed=self._changed,
+        )
 
     def _make_round(self) -> Round:
         return Round(

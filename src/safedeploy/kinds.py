@@ -35,7 +35,8 @@ from safedeploy.windows import Between, Complement, Days, Intersection, Union
 KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
     (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
-    (events.Killed, events.Overridden, events.Lifted, overrides.Override),
+    (events.Killed, events.Overridden, events.Lifted, events.Defined),
+    (overrides.Override,),
     (events.Approved, events.Revoked, events.Promoted, Person),
     (events.Tripped, Trip, Calls, events.Moved, TripsWhen),
     (FailureRate, SlowCallRate, Failures, AllHold, AnyHolds),

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from safedeploy.audiences import MASK, Exposure, Percentage, Split, multiplier, threshold
+from safedeploy.audiences import MASK, Exposure, Percentage, multiplier, threshold
 from safedeploy.contexts import Context
-from safedeploy.flags import FeatureFlag, Resolution, Surroundings, chooser
+from safedeploy.flags import FeatureFlag, Reason, Resolution, Surroundings, chooser
 from safedeploy.flags.choosers import constant
+from safedeploy.flags.likenesses import agree, decide_alike
 from safedeploy.guards import Served, Watch
 from safedeploy.tallies import Tally
 
@@ -128,7 +129,7 @@ class Released:
         Who isn't affected by the rollout is told nothing of it, and tallied nowhere.
         """
         stable, definition = self.stable, self.definition
-        if _decide_alike(stable, definition):
+        if decide_alike(stable, definition):
             # Whom the rules match is asked once, not twice.
             pairs = map(self._pair, stable.resolutions, definition.resolutions)
             pair_of = chooser(stable, [*pairs], around)
@@ -169,7 +170,7 @@ class Released:
         return choose
 
     def _pair(self, old: Resolution[Any], new: Resolution[Any]) -> tuple[Served[Any], Served[Any]]:
-        if _agree(old, new):
+        if agree(old, new):
             return (_served(old), _served(old))
         old = attrs.evolve(old, rollout=self.rollout)
         new = attrs.evolve(new, rollout=self.rollout, ring=self.ring)
@@ -228,6 +229,41 @@ class Overridden:
         return ask
 
 
+@attrs.frozen
+class Stale:
+    """A flag whose definition is the last known good, because it can't be brought up to date.
+
+    Args:
+        known: what serves it.
+        why: what keeps it from being brought up to date.
+    """
+
+    known: Projection
+    why: str
+
+    def of(self, take: Take[A], around: Surroundings) -> Callable[[Context], A]:
+        """Return a function from a context to what is asked for of its variant."""
+        return self.known.of(take, around)
+
+    def served(self, around: Surroundings) -> Callable[[Context], Served[Any]]:
+        """Return a function from a context to what it is served, with the reason."""
+        choose, why = self.known.served(around), self.why
+        told: dict[int, tuple[Served[Any], Served[Any]]] = {}  # what is served is one of a few
+
+        def ask(context: Context) -> Served[Any]:
+            found = choose(context)
+            if id(found) not in told:
+                said = attrs.evolve(found.resolution.adding(why), reason=Reason.STALE)
+                told[id(found)] = (found, attrs.evolve(found, resolution=said))
+            return told[id(found)][1]
+
+        return ask
+
+    def explained(self, context: Context, around: Surroundings) -> str:
+        """Return for people how it decides, with the context's attributes."""
+        return f"{self.known.explained(context, around)}\n  {self.why}"
+
+
 @attrs.frozen(eq=False)
 class Forced:
     """A flag that has one answer, for everybody, in no arm."""
@@ -254,26 +290,6 @@ def failed(flag: FeatureFlag[T], error: Exception) -> Served[T]:
 
 def _taken(flag: FeatureFlag[Any], take: Take[A], around: Surroundings) -> Callable[[Context], A]:
     return chooser(flag, [take(flag.variants[name], name) for name in flag.outcomes], around)
-
-
-def _decide_alike(one: FeatureFlag[Any], other: FeatureFlag[Any]) -> bool:
-    """Tell whether two definitions have their answers in the same cases, number by number."""
-    return one.enabled == other.enabled and _cases(one) == _cases(other)
-
-
-def _cases(flag: FeatureFlag[Any]) -> tuple[object, ...]:
-    served = (flag.default, *(rule.variant for rule in flag.rules))
-    return (
-        [rule.when for rule in flag.rules],
-        [each if isinstance(each, Split) else None for each in served],
-        [(each, each.flag) for each in flag.prerequisites],
-        flag.within,
-    )
-
-
-def _agree(old: Resolution[Any], new: Resolution[Any]) -> bool:
-    same = old.value is new.value or (type(old.value), old.value) == (type(new.value), new.value)
-    return same and old.variant == new.variant
 
 
 def _served(resolution: Resolution[T]) -> Served[T]:

@@ -10,6 +10,7 @@ import attrs
 
 from safedeploy import events, projections, telemetry
 from safedeploy.arms import Asked
+from safedeploy.catalogs import Catalog
 from safedeploy.clocks import Clock
 from safedeploy.errors import JournalConflictError, RolloutNotFoundError
 from safedeploy.events import Event
@@ -20,7 +21,7 @@ from safedeploy.metrics import Tallies
 from safedeploy.rollouts import exposure, stream
 from safedeploy.standings import Standings
 from safedeploy.states import Completed, Rollout
-from safedeploy.streams import BREAKERS, KILLS, by_flag, flag_of
+from safedeploy.streams import BREAKERS, DEFINITIONS, KILLS, by_flag, flag_of
 from safedeploy.telemetry import Observer, Troubles
 from safedeploy.watches import Watches
 
@@ -33,6 +34,7 @@ class Roster:
     Attributes:
         position: of the last entry that was read.
         standings: the overrides that stand.
+        catalog: what was defined without a release.
         unread: of each flag, the name of a stream that can't be read here: it may be in flight.
 
     Args:
@@ -55,6 +57,7 @@ class Roster:
         self._observers = tuple(observers)
         self._exposures = exposures
         self._tallies, self._watches = tallies, watches
+        self.catalog = Catalog(exposures)
         self.standings = Standings(journal, exposures, self._is_withdrawn)
         self._flights: dict[str, Flight] = {}
         self._present: dict[str, Flight] = {}
@@ -136,6 +139,8 @@ class Roster:
             flight.follow(entry.version, event)
         elif entry.stream.startswith(KILLS):
             self._decided(entry)
+        elif entry.stream == DEFINITIONS:
+            self.catalog.follow(entry.version, event)
         elif entry.version == 1 and isinstance(event, events.Started | events.Unknown):
             self._begun(entry)
         self.position = entry.position
@@ -211,6 +216,8 @@ class Roster:
     def _open(self) -> None:
         # Of each flag, only its latest streams are read: however old a journal is, that is little.
         mark, self.position = self._journal.watch(), self._journal.head().position
+        for version, event in enumerate(self._journal.read(DEFINITIONS), start=1):
+            self.catalog.follow(version, event)  # first: of two at one time, a release came later
         for key, names in by_flag(self._journal.streams()).items():
             self._restore(key, names)
         self._mark = mark

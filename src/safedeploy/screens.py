@@ -53,6 +53,8 @@ def render(facts: Facts, style: Style | None = None) -> str:
         ("killed", f"{each['flag']}, since {when(each['since'], at)}: {each['reason']}")
         for each in facts["killed"]
     ]
+    rows += [("override", _override(each, at)) for each in facts["overrides"]]
+    rows += [("defined", _defined(facts["defined"], at))] if facts["defined"] else []
     rows += [("unread", f"{unread} events besides")] if unread else []
     rows += [("driver", facts["driver"] or "nobody"), ("head", facts["head"])]
     return "\n\n".join(map("\n".join, [*blocks, map(printable, _aligned(rows))]))
@@ -71,6 +73,18 @@ def block(facts: Facts, at: datetime, style: Style | None = None) -> list[str]:
         rows += [("unread", told), ("unread", last)]
     lines = [facts["id"], *(f"  {line}" for line in _aligned(rows))]
     return [*map(printable, lines), *(_bars(facts.get("steps", ()), style) if style else ())]
+
+
+def _override(facts: Facts, at: datetime) -> str:
+    served = f"{facts['override']}: {facts['variant']}"
+    return f"{served}, until {when(facts['until'], at)}: {facts['reason']}"
+
+
+def _defined(defined: Sequence[Facts], at: datetime) -> str:
+    """Tell of what was defined last, and how often something was."""
+    last, times = defined[-1], f", the last of {len(defined)} times" if defined[1:] else ""
+    told = f"{len(last['flags'])} flags without a release, {when(last['at'], at)}{times}"
+    return f"{told}: {last['reason']}"
 
 
 def _bars(steps: Sequence[Facts], style: Style) -> Iterator[str]:
@@ -105,8 +119,9 @@ def state(facts: Facts) -> str:
 def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
     """Return a line for each row, with its label unless that is the one above."""
     labels = ["", *(label for label, _ in rows)]
+    width = max(8, *(len(label) + 1 for label in labels))
     return [
-        f"{'' if label == above else label:<8}{text}"
+        f"{'' if label == above else label:<{width}}{text}"
         for above, (label, text) in zip(labels, rows, strict=False)
     ]
 

@@ -7,22 +7,27 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from safedeploy import commands, openings, screens
 from safedeploy.errors import DefinitionError, SafeDeployError
-from safedeploy.events import Assessed, Event, Killed, Started, Unknown
+from safedeploy.events import Assessed, Defined, Event, Killed, Started, Unknown
+from safedeploy.exposures import Exposures
 from safedeploy.records import Codec
 from safedeploy.rollouts import exposure, fold, pending
 from safedeploy.screens import Facts, render
+from safedeploy.standings import Standings
 from safedeploy.states import Baking, Completed, Paused, Rollout
+from safedeploy.streams import KILLS, flag_of
 from safedeploy.terminals import Exit, Terminal
 from safedeploy.verdicts import Verdict
 
 if TYPE_CHECKING:  # SQLite is imported when a journal is opened
     from safedeploy.journals import Head, Journal
+
+End: TypeAlias = Rollout | Killed | Defined
 
 _MODEL = '{"$": "HealthModel", "signals": [{"$": "Usage", "at_least": 1}]}'
 _BLANK = '{"$": "Health", "tests": [null]}'
@@ -78,12 +83,15 @@ def summarize(journal: Journal, at: datetime) -> Facts:
     begun = {name for name, events in streams.items() if _kind(events[0]) == Started.__name__}
     told = [_told(name, streams[name], at) for name in streams if name in begun]
     others = [event for name in streams if name not in begun for event in streams[name]]
-    ends = _ends([rollout for rollout, _ in told if rollout], others)
+    rollouts = [rollout for rollout, _ in told if rollout]
+    ends = _ends(rollouts, others)
     kills = [end for end in ends.values() if isinstance(end, Killed)]
     return {
         "at": at,
         "rollouts": [{**facts, **_standing(rollout, ends)} for rollout, facts in told],
         "killed": [{"flag": it.flag, "since": it.at, "reason": it.reason} for it in kills],
+        "overrides": _overrides(journal, streams, rollouts, at),
+        "defined": [_defined(event) for event in others if isinstance(event, Defined)],
         "unread_events": _count_unread(others),
         "driver": lease.holder or None,
         "head": str(head),
@@ -198,9 +206,12 @@ def _without_host_kinds(event: Event, codec: Codec) -> Event:
     return codec.decode(json.dumps(tree))
 
 
-def _ends(rollouts: Iterable[Rollout], events: Iterable[Event]) -> dict[str, Rollout | Killed]:
-    """Return what settled each flag last: a rollout that completed, or a kill."""
-    ends: list[tuple[datetime, str, Rollout | Killed]] = [
+def _ends(rollouts: Iterable[Rollout], events: Sequence[Event]) -> dict[str, End]:
+    """Return what settled each flag last: a rollout that completed, a reload, or a kill."""
+    ends: list[tuple[datetime, str, End]] = [
+        (it.at, flag.key, it) for it in events if isinstance(it, Defined) for flag in it.flags
+    ]
+    ends += [
         (it.state.since, it.change.name, it) for it in rollouts if isinstance(it.state, Completed)
     ]
     # Of two at one moment, the kill came later: it would have halted the rollout.
@@ -208,13 +219,14 @@ def _ends(rollouts: Iterable[Rollout], events: Iterable[Event]) -> dict[str, Rol
     return {flag: end for _, flag, end in sorted(ends, key=lambda end: screens.utc(end[0]))}
 
 
-def _standing(rollout: Rollout | None, ends: dict[str, Rollout | Killed]) -> Facts:
+def _standing(rollout: Rollout | None, ends: dict[str, End]) -> Facts:
     if rollout is None:
         return {}
     state, end = rollout.state, ends.get(rollout.change.name)
     cause = getattr(state, "cause", None)
     is_replaced = isinstance(state, Completed) and end is not rollout
     by = "kill" if isinstance(end, Killed) else "release"
+    by = "reload" if isinstance(end, Defined) else by
     return {
         "state": state.label,
         "ring": rollout.ring.name,
@@ -247,3 +259,22 @@ def _step(rollout: Rollout, number: int) -> Facts:
         "bake": ring.bake.total_seconds(),
         "baked": baked,
     }
+
+
+def _overrides(
+    journal: Journal, streams: dict[str, list[Event]], rollouts: Iterable[Rollout], at: datetime
+) -> list[Facts]:
+    """Return the overrides that stand; not for whom, which may be personal."""
+    halted = {rollout.id for rollout in rollouts if rollout.is_withdrawn}
+    standings = Standings(journal, Exposures(lambda: at), halted.__contains__)
+    for name, events in streams.items():
+        if name.startswith(KILLS):
+            standings.restore(flag_of(name), events)
+    shown = ("flag", "variant", "until", "reason")
+    return [
+        {"override": it.id, **{name: getattr(it, name) for name in shown}} for it in standings.all()
+    ]
+
+
+def _defined(event: Defined) -> Facts:
+    return {"flags": [flag.key for flag in event.flags], "at": event.at, "reason": event.reason}

@@ -13,6 +13,10 @@ BREAKERS = "breakers/"
 """What the streams of breakers begin with. The breaker's name follows."""
 
 
+DEFINITIONS = "definitions"
+"""The name of the stream of what was defined without a release, whatever the flag."""
+
+
 def flag_of(stream: str) -> str:
     """Return the key of the flag that a stream is about."""
     if stream.startswith(KILLS):
@@ -27,6 +31,6 @@ def by_flag(streams: Sequence[str]) -> dict[str, list[str]]:
     Those of breakers are left out: they are of no flag.
     """
     grouped: dict[str, list[str]] = {}
-    for name in (name for name in streams if not name.startswith(BREAKERS)):
+    for name in (name for name in streams if name != DEFINITIONS and not name.startswith(BREAKERS)):
         grouped[flag_of(name)] = [*grouped.pop(flag_of(name), []), name]
     return grouped

@@ -16,12 +16,14 @@ from safedeploy.audiences import Exposure, Now, Percentage, Predicate, multiplie
 from safedeploy.circuits import Cause
 from safedeploy.commands import Command
 from safedeploy.contexts import Context
+from safedeploy.errors import DefinitionError
 from safedeploy.events import Alerted, Answered, Assessed, Event, Withdrawn, Woken
 from safedeploy.exposures import Exposures
 from safedeploy.flags import ALONE, FeatureFlag, Reason, Resolution, noted
 from safedeploy.guards import Served
 from safedeploy.projections import Projection
 from safedeploy.sampling import Sampler
+from safedeploy.sources import Source
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
 from tests import test_logbooks, test_rollouts
@@ -35,6 +37,7 @@ from tests.laws import (
     test_gating,
     test_record,
     test_recovery,
+    test_reloading,
     test_sharing,
     test_tripping,
     test_watching,
@@ -84,6 +87,14 @@ def overridden_though_killed(self: Exposures, flag: FeatureFlag[Any]) -> Project
     """Let an operator's override win, whatever happened."""
     overrides = self._overrides.get(flag.key, ())
     return projections.Overridden(overrides, PROJECTION(self, flag))
+
+
+def served_elsewhere(
+    self: projections.Released, take: projections.Take[Any], around: Any
+) -> Callable[[Context], Any]:
+    """Serve everybody another variant, once a release has begun."""
+    last = [*self.definition.variants][-1]
+    return projections.Settled(self.definition.serve(last)).of(take, around)
 
 
 def leave_on(enough: Verdict) -> Callable[[Rollout, states.Baking, Assessed], Rollout]:
@@ -540,6 +551,49 @@ MUTANTS = [
         test_watching.test_a_canary_that_hangs_halts,
     ),
     Mutant(
+        "A14",
+        "a reload takes every change at once",
+        "safedeploy.reloads.serve_alike",
+        lambda one, other: True,
+        test_reloading.test_nothing_goes_around_a_plan,
+    ),
+    Mutant(
+        "A14",
+        "a flag that is new is on at once",
+        "safedeploy.sightings.Sightings.load",
+        lambda self, definitions, settled: None,
+        test_reloading.test_nothing_goes_around_a_plan,
+    ),
+    Mutant(
+        "A14",
+        "what was defined isn't served",
+        "safedeploy.exposures.Exposures.define",
+        lambda self, at, definitions: None,
+        test_reloading.test_nothing_goes_around_a_plan,
+    ),
+    Mutant(
+        "A14",
+        "a release moves people elsewhere",
+        "safedeploy.projections.Released.of",
+        served_elsewhere,
+        test_reloading.test_who_is_moved_gets_what_was_released,
+    ),
+    Mutant(
+        "E5",
+        "what isn't current is taken for current",
+        "safedeploy.sources.Source.stale",
+        property(lambda self: {}),
+        test_reloading.test_a_file_that_breaks_changes_nothing,
+    ),
+    Mutant(
+        "E5",
+        "a tick raises what is wrong with a file",
+        "safedeploy.sources.Source.poll",
+        Source.look,
+        test_reloading.test_a_file_that_breaks_changes_nothing,
+        fails_with=DefinitionError,
+    ),
+    Mutant(
         "R1",
         "a recovery never ends",
         "safedeploy.rollouts.TRANSITIONS",
@@ -671,6 +725,7 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
         test_logbooks,
         test_record,
         test_recovery,
+        test_reloading,
         test_rollouts,
         test_sharing,
         test_tripping,

@@ -86,7 +86,7 @@ class Comparison(Audience):
 
     def told(self, context: Context, salt: str, now: Now = untold) -> str:
         """Return what the attribute is, and what it is held against."""
-        found = context.attributes.get(self.name)
+        found = context.held.get(self.name)
         if found is None:
             return f"there is no {self.name}"
         is_in, has = self.predicate(salt, now)(context), f"{self.name} = {shown(found, 80)}"
@@ -105,17 +105,17 @@ def _types_of(values: tuple[Scalar, ...]) -> tuple[str, ...]:
 
 
 def _existing(name: str) -> Predicate:
-    return lambda context: name in context.attributes
+    return lambda context: name in context.held
 
 
 def _equal(name: str, value: str) -> Predicate:
     # Most comparisons are of this kind, and a call would cost as much as all the rest.
-    return lambda context: context.attributes.get(name) == value
+    return lambda context: context.held.get(name) == value
 
 
 def _holding(name: str, holds: Test) -> Predicate:
     def is_in(context: Context) -> bool:
-        found = context.attributes.get(name)
+        found = context.held.get(name)
         return found is not None and holds(found)
 
     return is_in

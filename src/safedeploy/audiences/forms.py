@@ -32,7 +32,7 @@ def lacking(context: Context, asked: Iterable[Asked]) -> list[str]:
     """Say which attributes are missing, or of a type that can't match; never what they are."""
     said: list[str] = []
     for name, types, sure in asked:
-        found = context.attributes.get(name)
+        found = context.held.get(name)
         if type(found) in sure:
             continue
         if found is None:

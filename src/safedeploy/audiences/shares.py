@@ -68,7 +68,7 @@ def unit(of: str | None) -> Unit:
         return lambda context: context.unit
 
     def found(context: Context) -> int | None:
-        value = context.attributes.get(of)
+        value = context.held.get(of)
         if type(value) is int and value.bit_length() <= 64:
             value = str(value)
         return mixed(value) if isinstance(value, str) and value else None

@@ -86,6 +86,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.Lifted(AT, "shop", "shop#1", "7", "seen"),
     events.Tripped(AT, Trip(_SCOPE, Verdict.HALT, Calls(20, 12, 1), Calls(180, 2))),
     events.Moved(AT, "payments", "closed", "open", "tripped", "of 9 calls 9 failed", trips=2),
+    events.Defined(AT, (_FLAG,), "7", "as ever"),
     events.Unknown(AT, "Renamed", _UNKNOWN),
 )
 """One event of every kind."""
