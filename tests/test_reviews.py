@@ -332,7 +332,7 @@ def test_a_ring_that_does_not_bake_is_drawn() -> None:
     plan = attrs.evolve(SOUND, rings=(Ring("a" * 30, percent=100),))
     texts = [it.text for it in elements(plan)]
 
-    assert "bakes 0 s" in texts
+    assert "0 s" in texts
     assert f"{'a' * 23}…" in texts
     assert "1.0" in [it.attrib.get("width") for it in elements(plan)]
 

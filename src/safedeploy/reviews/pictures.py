@@ -56,7 +56,7 @@ def _spoken(plan: Subject) -> Iterator[str]:
         if isinstance(row, str):
             yield row
         else:
-            facts = f"exposes {words.exposes(plan, row)}, {words.bakes(plan, row)}"
+            facts = f"exposes {words.exposes(plan, row)}, bakes {words.bakes(plan, row)}"
             yield f"{plan.rings[row].name}: {facts}"
 
 

@@ -35,7 +35,7 @@ def exposes(plan: Subject, number: int) -> str:
 
 def bakes(plan: Subject, number: int) -> str:
     """Return for how long a ring bakes, counted from 0."""
-    return f"bakes {told(plan.rings[number].bake)}"
+    return told(plan.rings[number].bake)
 
 
 def watched(plan: Subject) -> str:
