@@ -67,6 +67,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.metrics import MetricSource as MetricSource
     from safedeploy.overrides import Override as Override
     from safedeploy.people import Person as Person
+    from safedeploy.plans import OnNewVersion as OnNewVersion
     from safedeploy.plans import Plan as Plan
     from safedeploy.plans import Ring as Ring
     from safedeploy.rollbacks import RollBack as RollBack
@@ -125,7 +126,7 @@ _ROOMS = {
     "metrics": "MetricSource",
     "overrides": "Override",
     "people": "Person",
-    "plans": "Plan Ring",
+    "plans": "OnNewVersion Plan Ring",
     "rollbacks": "RollBack RollbackPolicy",
     "rollouts": "exposure fold pending transition",
     "sampling": "Sampling",

@@ -10,7 +10,9 @@ import attrs
 from safedeploy.changes import Change
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer
-from safedeploy.overrides import Override
+from safedeploy.interventions import Killed as Killed  # noqa: PLC0414 - it belongs here, too
+from safedeploy.interventions import Lifted as Lifted  # noqa: PLC0414 - it belongs here, too
+from safedeploy.interventions import Overridden as Overridden  # noqa: PLC0414 - it belongs here, too
 from safedeploy.people import Person
 from safedeploy.plans import Plan
 from safedeploy.signals import Health
@@ -23,7 +25,8 @@ class Started:
     """A rollout began: an attempt of a change along a plan.
 
     `definition` is what a flag's change leads to; None for changes of other kinds. `by` is who
-    tries again, and `why` the reason they gave.
+    tries again, and `why` the reason they gave. It waits until all rollouts are over that it is
+    `behind`, and fewer are in flight than its plan says of those that it is `beside`.
     """
 
     at: datetime
@@ -33,12 +36,40 @@ class Started:
     definition: FeatureFlag[Any] | None = None
     by: Person | None = attrs.field(default=None, metadata=ADDED)
     why: str = attrs.field(default="", metadata=ADDED)
+    behind: tuple[str, ...] = attrs.field(default=(), metadata=ADDED)
+    beside: tuple[str, ...] = attrs.field(default=(), metadata=ADDED)
 
     @property
     def reason(self) -> str:
         """Why, for people."""
         told = f": {self.why} ({self.by})" if self.by else ""
         return f"attempt {self.attempt} of {self.change}{told}"
+
+
+@attrs.frozen
+class Ended:
+    """A rollout that this one waits for is over."""
+
+    at: datetime
+    rollout: str
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"{self.rollout} is over"
+
+
+@attrs.frozen
+class Superseded:
+    """A later release of the same subject takes this rollout's place, so it halts."""
+
+    at: datetime
+    by: str
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"superseded by {self.by}"
 
 
 @attrs.frozen
@@ -221,40 +252,6 @@ class Withdrawn:
 
 
 @attrs.frozen
-class Killed:
-    """A flag was killed: everybody gets its off variant. It is in the flag's own stream."""
-
-    at: datetime
-    flag: str
-    by: str
-    reason: str
-
-
-@attrs.frozen
-class Overridden:
-    """An operator gave an override. It is in the flag's own stream, with the kills."""
-
-    at: datetime
-    override: Override
-
-    @property
-    def reason(self) -> str:
-        """Why, for people."""
-        return self.override.reason
-
-
-@attrs.frozen
-class Lifted:
-    """An operator took an override back, by its id."""
-
-    at: datetime
-    flag: str
-    override: str
-    by: str
-    reason: str
-
-
-@attrs.frozen
 class Unknown:
     """Something happened that can't be read here.
 
@@ -279,6 +276,8 @@ class Unknown:
 
 Event: TypeAlias = (
     Started
+    | Ended
+    | Superseded
     | Answered
     | Approved
     | Revoked

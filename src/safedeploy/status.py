@@ -5,26 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
-from safedeploy import commands, openings
 from safedeploy.clocks import SystemClock
 from safedeploy.errors import DefinitionError, SafeDeployError
 from safedeploy.events import Assessed, Event, Killed, Started, Unknown
+from safedeploy.explanations import Facts, utc, waits, when
 from safedeploy.records import Codec
-from safedeploy.rollouts import exposure, fold, pending
-from safedeploy.states import Baking, Completed, Paused, Rollout
-from safedeploy.verdicts import Verdict
+from safedeploy.rollouts import exposure, fold
+from safedeploy.states import Completed, Rollout
 
 if TYPE_CHECKING:  # SQLite is imported when a journal is opened
     from safedeploy.journals import Head, Journal
-
-Facts: TypeAlias = dict[str, Any]
 
 _MODEL = '{"$": "HealthModel", "signals": [{"$": "Usage", "at_least": 1}]}'
 _BLANK = '{"$": "Health", "tests": [null]}'
@@ -99,59 +96,6 @@ def _head(text: str) -> Head:
         raise ArgumentTypeError(str(error)) from None
 
 
-# What a rollout waits for
-
-
-def waits(rollout: Rollout, at: datetime) -> tuple[Facts, ...]:
-    """Return what a rollout waits for at a moment; the deadline comes last.
-
-    Each wait has a `kind`, the `text` for people that goes on from "waits", and what can be told of
-    its kind: the `gate`, the `seconds` of bake to be earned, the `units` needed, the deadline `at`.
-    """
-    found = [wait for command in pending(rollout) for wait in _waits(command, rollout, at)]
-    return tuple(sorted(found, key=lambda wait: wait["kind"] == "deadline"))
-
-
-def _waits(command: commands.Command, rollout: Rollout, at: datetime) -> Iterator[Facts]:
-    match command:
-        case commands.Ask(gate=gate) | commands.Request(gate=gate):
-            yield _wait("gate", f"for {openings.missing(rollout, gate)}", gate=gate)
-        case commands.Apply(ring=ring):
-            yield _wait("apply", f"for the next tick: it applies ring {ring}")
-        case commands.Page(duty=duty):
-            yield _wait("person", f"for a person: {duty}")
-        case commands.Recover():
-            yield _wait("recovery", "for the next tick: it begins the recovery")
-        case commands.Withdraw():
-            yield _wait("withdrawal", "for the next tick: it withdraws the change")
-        case commands.Wake(at=until):
-            stops = isinstance(rollout.state, Paused)
-            then = "it halts" if stops else openings.then(rollout, until)
-            yield _wait("deadline", f"until {_when(until, at)}: then {then}", at=until)
-        case _:  # Assess: what it finds is waited for while a ring bakes
-            if isinstance(rollout.state, Baking):
-                yield from _waits_while_baking(rollout, rollout.state)
-
-
-def _wait(kind: str, text: str, **known: object) -> Facts:
-    return {"kind": kind, "text": text, **known}
-
-
-def _waits_while_baking(rollout: Rollout, state: Baking) -> Iterator[Facts]:
-    left, evidence = rollout.ring.bake - state.baked, rollout.evidence
-    if left > timedelta(0):
-        text = f"for {_span(left)} of its {_span(rollout.ring.bake)} of bake, as last recorded"
-        yield _wait("bake", text, seconds=left.total_seconds())
-    if evidence is None:
-        yield _wait("evidence", "for the first assessment of this ring")
-    elif (verdict := evidence.but_for(rollout.accepted)) is not Verdict.PASS:
-        for one in evidence.findings:
-            if one.but_for(rollout.accepted) is verdict:
-                yield _wait("evidence", f"for {one.signal}: {one.detail}", units=one.remaining)
-    elif left <= timedelta(0):
-        yield _wait("assessment", "for the next assessment, and for use")
-
-
 # What a stream says
 
 
@@ -204,7 +148,7 @@ def _ends(rollouts: Iterable[Rollout], events: Iterable[Event]) -> dict[str, Rol
     ]
     # Of two at one moment, the kill came later: it would have halted the rollout.
     ends += [(it.at, it.flag, it) for it in events if isinstance(it, Killed)]
-    return {flag: end for _, flag, end in sorted(ends, key=lambda end: _utc(end[0]))}
+    return {flag: end for _, flag, end in sorted(ends, key=lambda end: utc(end[0]))}
 
 
 def _standing(rollout: Rollout | None, ends: dict[str, Rollout | Killed]) -> Facts:
@@ -234,7 +178,7 @@ def render(facts: Facts) -> str:
     at, unread = facts["at"], facts["unread_events"]
     blocks = [_block(each, at) for each in facts["rollouts"]] or [["There are no rollouts."]]
     rows = [
-        ("killed", f"{each['flag']}, since {_when(each['since'], at)}: {each['reason']}")
+        ("killed", f"{each['flag']}, since {when(each['since'], at)}: {each['reason']}")
         for each in facts["killed"]
     ]
     rows += [("unread", f"{unread} events besides")] if unread else []
@@ -245,11 +189,11 @@ def render(facts: Facts) -> str:
 def _block(facts: Facts, at: datetime) -> list[str]:
     rows = [("state", _state(facts))]
     if facts["state"]:
-        rows += [("since", _when(facts["since"], at))]
+        rows += [("since", when(facts["since"], at))]
         rows += [("why", facts["reason"])] if facts["reason"] else []
     rows += [("waits", wait["text"]) for wait in facts["waits"]]
     if unread := facts["unread_events"]:
-        last = f"the last is {facts['last_event']['kind']}, {_when(facts['last_event']['at'], at)}"
+        last = f"the last is {facts['last_event']['kind']}, {when(facts['last_event']['at'], at)}"
         told = f"{unread} of {facts['events']} events, recorded by a later version"
         rows += [("unread", told), ("unread", last)]
     return [facts["id"], *(f"  {line}" for line in _aligned(rows))]
@@ -277,24 +221,3 @@ def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
 def _printable(line: str) -> str:
     """Return a line that moves no cursor, whatever a reason holds."""
     return "".join(char if char.isprintable() else "?" for char in line)
-
-
-def _when(then: datetime, at: datetime) -> str:
-    then, at = _utc(then), _utc(at)
-    away = f"{_span(at - then)} ago" if then <= at else f"in {_span(then - at)}"
-    return f"{then:%Y-%m-%d %H:%M:%S} UTC ({away})"
-
-
-def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _span(time: timedelta) -> str:
-    """Return a length of time in its two largest units."""
-    left, parts = time.total_seconds(), list[str]()
-    if left < 10:
-        return f"{left:.2g} s"
-    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, left = divmod(left, seconds)
-        parts += [f"{number:.0f} {unit}"] if number or parts else []
-    return " ".join(part for part in parts[:2] if not part.startswith("0 "))

@@ -23,7 +23,7 @@ from safedeploy.projections import Projection
 from safedeploy.sampling import Sampler
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
-from tests import test_rollouts
+from tests import test_queueing, test_rollouts
 from tests.laws import (
     test_advance,
     test_breaking,
@@ -613,6 +613,7 @@ MUTANTS = [
     ),
     *(Mutant(*planted) for planted in test_sharing.SHARING_MUTANTS),
     *(Mutant(*planted) for planted in test_breaking.BREAKING_MUTANTS),
+    *(Mutant(*planted) for planted in test_queueing.QUEUEING_MUTANTS),
     *(Mutant(*planted) for planted in test_freezes.FREEZING_MUTANTS),
 ]
 
@@ -639,6 +640,7 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
         test_exposure,
         test_freezes,
         test_gating,
+        test_queueing,
         test_record,
         test_recovery,
         test_rollouts,
