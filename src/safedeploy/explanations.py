@@ -7,11 +7,60 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from safedeploy import commands, openings
+from safedeploy.gates import Gate, Shown, Within
 from safedeploy.obligations import pending
-from safedeploy.states import Baking, Paused, Rollout
+from safedeploy.states import Baking, Paused, Queued, Rollout
 from safedeploy.verdicts import Verdict
 
 Facts: TypeAlias = dict[str, Any]
+
+
+def explain(rollout: Rollout, at: datetime) -> str:
+    """Say for people where a rollout stands, what it waits for, and what comes after that.
+
+    What is asked once that is there follows after "then"; a window that is closed says when it
+    opens. Subjects, gates and roles are named, and no people.
+
+    Args:
+        rollout: which.
+        at: now.
+    """
+    state, number = rollout.state, rollout.state.ring + 1
+    place = f"{state.label}, ring {rollout.ring.name} ({number} of {len(rollout.plan.rings)})"
+    if not rollout.in_flight:
+        cause = getattr(state, "cause", None)
+        return f"{place}: it is over" + (f", {cause.reason}" if cause else "")
+    now = [it for it in waits(rollout, at) if it["kind"] != "deadline" or _halts(rollout)]
+    told = [*dict.fromkeys(it["text"] for it in now)]
+    later = [f"then {text}" for text in _later(rollout, at)]
+    first = [f"waits {', '.join(told)}"] if told else []
+    return f"{place}: {'; '.join([*first, *later, *_closed(rollout, at)])}"
+
+
+def _halts(rollout: Rollout) -> bool:
+    return isinstance(rollout.state, Paused)
+
+
+def _ahead(rollout: Rollout) -> tuple[Gate, ...]:
+    """Return the gates that are asked next, once what is waited for is there."""
+    match rollout.state:
+        case Queued():
+            return rollout.plan.gates(0)
+        case Baking(ring=ring, earned=False):
+            return rollout.plan.after(ring)
+        case _:
+            return ()
+
+
+def _later(rollout: Rollout, at: datetime) -> Iterator[str]:
+    gates = [gate for gate in _ahead(rollout) if not isinstance(gate, Within)]
+    return (f"for {gate.missing(Shown(at))}" for gate in gates)
+
+
+def _closed(rollout: Rollout, at: datetime) -> Iterator[str]:
+    for gate in (*openings.asked(rollout, rollout.state), *_ahead(rollout)):
+        if isinstance(gate, Within) and not gate.window.contains(at):
+            yield gate.window.explain(at)
 
 
 def waits(rollout: Rollout, at: datetime) -> tuple[Facts, ...]:
@@ -55,6 +104,9 @@ def _wait(kind: str, text: str, **known: object) -> Facts:
 
 def _waits_while_baking(rollout: Rollout, state: Baking) -> Iterator[Facts]:
     left, evidence = rollout.ring.bake - state.baked, rollout.evidence
+    if state.promoted and (state.promoted.is_explained or left > timedelta(0)):
+        yield _wait("assessment", "for the next assessment: it is promoted by hand")
+        return
     if left > timedelta(0):
         text = f"for {span(left)} of its {span(rollout.ring.bake)} of bake, as last recorded"
         yield _wait("bake", text, seconds=left.total_seconds())

@@ -19,6 +19,7 @@ from safedeploy.audiences import Exposure
 from safedeploy.commands import Command
 from safedeploy.errors import DefinitionError
 from safedeploy.events import Event
+from safedeploy.explanations import explain
 from safedeploy.gates import Shown
 from safedeploy.obligations import pending
 from safedeploy.proofs import FRESH, counts, is_of_attempt, is_of_exposure, looked_at
@@ -31,6 +32,7 @@ __all__ = [
     "TRANSITIONS",
     "Rollout",
     "begin",
+    "explain",
     "exposure",
     "fold",
     "following",
