@@ -14,6 +14,8 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CHANGE = Change.code("shop", version="2")
 
 EVERY_COMMAND: list[Command] = [
+    commands.Await("id", "service:shop@1/d1g35t/1"),
+    commands.Supersede("id", "service:shop@1/d1g35t/1"),
     commands.Ask("id", "reviewed"),
     commands.Request("id", "managers"),
     commands.Apply("id", CHANGE, "canary", 1),

@@ -15,7 +15,7 @@ import pytest
 from safedeploy import events, rollouts, states
 from safedeploy.events import Event
 from safedeploy.states import Rollout
-from tests.laws.histories import EVERY, ROLES, SAID, STRANGE, confirmed, started
+from tests.laws.histories import BEHIND, EVERY, ROLES, SAID, STRANGE, confirmed, started
 from tests.laws.test_mutants import MUTANTS
 
 ROOT = Path(__file__).parents[1]
@@ -110,7 +110,7 @@ def explored() -> dict[tuple[type, type], dict[type, None]]:
     An event counts when it changes more than a rollout's version and time.
     """
     found: dict[tuple[type, type], dict[type, None]] = defaultdict(dict)
-    waiting, known = [rollouts.begin(started(people=True))], set()
+    waiting, known = [rollouts.begin(started(people=True, behind=BEHIND[:1]))], set()
     while waiting:
         before = waiting.pop()
         for event in representatives(before):
@@ -141,7 +141,8 @@ def kind(rollout: Rollout) -> tuple[object, ...]:
         shown.failed,
         *(shown.approvers(role) for role in ROLES),
     )
-    seen = (told, getattr(was, "overdue", None), getattr(was, "earned", None))
+    ahead = getattr(was, "behind", ()), getattr(was, "beside", ())
+    seen = (ahead, told, getattr(was, "overdue", None), getattr(was, "earned", None))
     return (
         type(state),
         type(was),
@@ -167,7 +168,8 @@ def diagram() -> str:
     ends = [
         f"{each.__name__} --> [*]" for each in every if not any(one is each for one, _ in found)
     ]
-    lines = ["stateDiagram-v2", "[*] --> Pending: Started", *arrows, *ends]
+    begins = ["[*] --> Queued: Started", "[*] --> Pending: Started"]
+    lines = ["stateDiagram-v2", *begins, *arrows, *ends]
     return "\n    ".join(lines)
 
 

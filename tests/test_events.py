@@ -39,6 +39,8 @@ EVERY_EVENT: list[tuple[Event, str]] = [
         events.Started(NOON, CHANGE, PLAN, 2, by=Person("8"), why="it is back"),
         "attempt 2 of service:shop@2: it is back (8)",
     ),
+    (events.Ended(NOON, "service:shop@1/d1g35t/1"), "service:shop@1/d1g35t/1 is over"),
+    (events.Superseded(NOON, "service:shop@3/d/1"), "superseded by service:shop@3/d/1"),
     (events.Answered(NOON, "reviewed", Answer.OPENS), "reviewed opens"),
     (events.Answered(NOON, "reviewed", Answer.HOLDS, "no reviewer"), "reviewed holds: no reviewer"),
     (events.Approved(NOON, "managers", SCOPE, "d1g35t", Person("8", ["managers"]), "fine"), "fine"),

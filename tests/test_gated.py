@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from safedeploy import events, openings, status
+from safedeploy import events, explanations, openings
 from safedeploy.changes import Change, Provenance
 from safedeploy.engine import Engine
 from safedeploy.errors import ApprovalRefusedError, ReleaseRefusedError
@@ -72,7 +72,7 @@ class Desk:
         return self.label
 
     def waits(self) -> list[str]:
-        return [each["text"] for each in status.waits(self.rollout, self.clock.now())]
+        return [each["text"] for each in explanations.waits(self.rollout, self.clock.now())]
 
 
 # Checks off the hot path

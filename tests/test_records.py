@@ -42,7 +42,7 @@ from safedeploy.health import HealthModel
 from safedeploy.kinds import KINDS as KINDS_OF_THE_LIBRARY
 from safedeploy.overrides import Override
 from safedeploy.people import Person
-from safedeploy.plans import Plan, Ring
+from safedeploy.plans import OnNewVersion, Plan, Ring
 from safedeploy.records import Codec
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import (
@@ -905,10 +905,15 @@ KEPT: list[Event | Block] = [
             health=HealthModel(Usage(at_least=100)),
             promoters=["managers"],
             windows=DAYS,
+            on_new_version=OnNewVersion.QUEUE,
+            conflict_group="shops",
+            most_in_flight=2,
         ),
         attempt=2,
         by=Person("8"),
         why="the database is back",
+        behind=("service:shop@3/d1g35t/1",),
+        beside=("service:cart@1/d1g35t/1",),
     ),
     events.Started(
         NOON,
@@ -918,6 +923,8 @@ KEPT: list[Event | Block] = [
     events.Tripped(NOON, Trip(GUARDED, Verdict.HALT, Calls(20, 12, 1), Calls(180, 2))),
     events.Moved(NOON, "payments", "closed", "open", "tripped", "of 9 calls 9 failed", trips=2),
     events.Defined(NOON, (SPLIT,), "7", "it was lost", BUILT),
+    events.Ended(NOON, "service:cart@1/d1g35t/1"),
+    events.Superseded(NOON, "service:shop@5/d1g35t/1"),
     Unknown(
         NOON,
         "Promoted",

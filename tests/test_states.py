@@ -18,9 +18,11 @@ WHY = events.Aborted(NOON, "7", "wrong build")
 HEALTH = HealthModel(Usage(at_least=1))
 PLAN = Plan(rings=(Ring("canary", percent=1), Ring("everyone", percent=100)), health=HEALTH)
 
+QUEUED = states.Queued(NOON, ("service:shop@1/d1g35t/1",), ())
 WAITING, BAKING = states.Pending(1, NOON), states.Baking(1, NOON, NOON)
 
 EVERY_STATE: list[tuple[State, str]] = [
+    (QUEUED, "queued"),
     (WAITING, "pending"),
     (BAKING, "baking"),
     (states.Paused(BAKING, NOON, NOON, WHY), "paused"),
@@ -54,7 +56,8 @@ def rollout(state: State, *, reached: int = 0) -> Rollout:
 @every_state
 def test_a_state_has_a_label(state: State, label: str) -> None:
     """Every state has a label for people, a ring, and when it began."""
-    assert (label, 1, NOON) == (state.label, state.ring, state.since)
+    ring = 0 if state is QUEUED else 1  # what hasn't begun is before its first
+    assert (label, ring, NOON) == (state.label, state.ring, state.since)
 
 
 def test_every_state_is_known_here() -> None:
@@ -84,7 +87,7 @@ def test_a_halt_withdraws(state: State, label: str) -> None:
 @every_state
 def test_a_rollout_is_in_the_ring_of_its_state(state: State, label: str) -> None:
     """The ring is the state's, also while an earlier one is still exposed."""
-    assert "everyone" == rollout(state).ring.name
+    assert ("canary" if state is QUEUED else "everyone") == rollout(state).ring.name
 
 
 @pytest.mark.parametrize(("reached", "ring"), [(-1, "canary"), (0, "canary"), (1, "everyone")])

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
-from safedeploy import screens, status
+from safedeploy import explanations, screens, status
 from safedeploy.__main__ import main
 from safedeploy.audiences import Group
 from safedeploy.changes import Change
@@ -239,7 +239,7 @@ def test_what_a_rollout_waits_for_follows_from_its_state(
     """Gates, bake, evidence, people, ticks, and the deadline last."""
     rollout = fold([started(), *events])
 
-    texts = [wait["text"] for wait in status.waits(rollout, NOW)]
+    texts = [wait["text"] for wait in explanations.waits(rollout, NOW)]
     assert [text.format(id=rollout.id) for text in expected] == texts
 
 
@@ -252,7 +252,7 @@ def test_evidence_says_what_is_worst_and_how_much_is_lacking() -> None:
     judgement = judged(REVIEWED, APPLIED, verdict=Verdict.PASS, findings=findings)
     rollout = fold([started(), REVIEWED, APPLIED, judgement])
 
-    [found] = [it for it in status.waits(rollout, NOW) if it["kind"] == "evidence"]
+    [found] = [it for it in explanations.waits(rollout, NOW) if it["kind"] == "evidence"]
     assert {"kind": "evidence", "text": "for errors: too few", "units": 40} == found
 
 
@@ -266,7 +266,7 @@ def test_what_a_person_has_accepted_is_not_waited_for() -> None:
     paused = fold([started(), REVIEWED, APPLIED, judgement])
     rollout = following(paused, Resumed(NOW, "7", "we know"))
 
-    [found] = [it for it in status.waits(rollout, NOW) if it["kind"] == "evidence"]
+    [found] = [it for it in explanations.waits(rollout, NOW) if it["kind"] == "evidence"]
     assert "for usage: nobody" == found["text"]
 
 
@@ -276,7 +276,7 @@ def test_who_has_baked_waits_for_the_last_assessment() -> None:
     [finding] = judged(REVIEWED, APPLIED, verdict=Verdict.PASS).evidence.findings
     unused = attrs.evolve(assessed(rollout, Verdict.PASS, START).evidence, findings=(finding,))
 
-    [first, _] = status.waits(attrs.evolve(rollout, evidence=unused), NOW)
+    [first, _] = explanations.waits(attrs.evolve(rollout, evidence=unused), NOW)
     assert "assessment" == first["kind"]
 
 
@@ -285,7 +285,7 @@ def test_what_passes_waits_for_its_bake_alone() -> None:
     judgement = judged(REVIEWED, APPLIED, verdict=Verdict.PASS)
     rollout = fold([started(), REVIEWED, APPLIED, judgement])
 
-    kinds = [wait["kind"] for wait in status.waits(rollout, NOW)]
+    kinds = [wait["kind"] for wait in explanations.waits(rollout, NOW)]
     assert ["bake", "deadline"] == kinds
 
 
@@ -293,13 +293,13 @@ def test_a_ring_that_waits_for_gates_is_not_waiting_for_evidence() -> None:
     """While the next ring is pending, health is watched, but only a halt would matter."""
     rollout = fold(completed(release("2"))[:6])
 
-    kinds = [wait["kind"] for wait in status.waits(rollout, NOW)]
+    kinds = [wait["kind"] for wait in explanations.waits(rollout, NOW)]
     assert ["gate", "gate", "deadline"] == kinds
 
 
 def test_a_deadline_that_has_passed_says_so() -> None:
     """Where nobody ticks, a deadline lies in the past."""
-    [_, last] = status.waits(fold([started()]), START + timedelta(hours=50))
+    [_, last] = explanations.waits(fold([started()]), START + timedelta(hours=50))
 
     expected = "until 2026-01-01 01:00:00 UTC (2 d 1 h ago): then a person is called"
     assert expected == last["text"]

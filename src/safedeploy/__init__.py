@@ -72,6 +72,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.moves import Reloaded as Reloaded
     from safedeploy.overrides import Override as Override
     from safedeploy.people import Person as Person
+    from safedeploy.plans import OnNewVersion as OnNewVersion
     from safedeploy.plans import Plan as Plan
     from safedeploy.plans import Ring as Ring
     from safedeploy.reviews import Review as Review
@@ -136,7 +137,7 @@ _ROOMS = {
     "moves": "Fate Move Reloaded",
     "overrides": "Override",
     "people": "Person",
-    "plans": "Plan Ring",
+    "plans": "OnNewVersion Plan Ring",
     "reviews": "Review Severity",
     "rollbacks": "RollBack RollbackPolicy",
     "rollouts": "exposure fold pending transition",

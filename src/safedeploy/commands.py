@@ -11,6 +11,22 @@ from safedeploy.changes import Change
 
 
 @attrs.frozen
+class Await:
+    """Watch a rollout that stands in the way; tell with `Ended` when it is over."""
+
+    id: str
+    rollout: str
+
+
+@attrs.frozen
+class Supersede:
+    """Halt a rollout of the same subject, with `Superseded`, whatever it does."""
+
+    id: str
+    rollout: str
+
+
+@attrs.frozen
 class Ask:
     """Ask a check; answer with `Answered`."""
 
@@ -75,4 +91,6 @@ class Page:
     duty: str
 
 
-Command: TypeAlias = Ask | Request | Apply | Assess | Recover | Withdraw | Wake | Page
+Command: TypeAlias = (
+    Await | Supersede | Ask | Request | Apply | Assess | Recover | Withdraw | Wake | Page
+)

@@ -2,39 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from safedeploy.errors import ReleaseRefusedError
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag
+from safedeploy.flights import Flight
+from safedeploy.plans import OnNewVersion, Plan
 from safedeploy.rosters import Roster
 
 
-def refuse_conflict(definition: FeatureFlag[Any], roster: Roster, exposures: Exposures) -> None:
-    """Refuse a release that couldn't be told apart from another one, or that changes nothing.
+def queue(
+    definition: FeatureFlag[Any], plan: Plan, roster: Roster, exposures: Exposures
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return whom a release waits for: those that must be over, and those of its conflict group.
+
+    All of them were there before it, so nobody waits in a circle, and each for its turn.
 
     Args:
         definition: what is to be released.
+        plan: how, and what happens while others are in flight.
         roster: the rollouts, in step with the journal.
         exposures: asked what is served.
 
     Raises:
-        ReleaseRefusedError: a rollout of the flag is in flight, or of one that it requires or that
-            requires it; or everybody has the definition.
+        ReleaseRefusedError: as in `in_flight`, or everybody has the definition.
     """
-    flight = roster.present(definition.key)
-    if unread := roster.unread.get(definition.key):
-        mend = f"{unread} can't be read: upgrade this process, or give its journal the kinds"
-        raise ReleaseRefusedError("subject", definition.key, mend)
-    if flight:
-        flight.try_to_save()  # its end comes before the next one's begin, for everybody
-    if flight and flight.is_busy:
-        mend = f"wait until {flight.rollout.id} is over, or abort it"
-        raise ReleaseRefusedError("subject", flight.rollout.change.subject, mend)
-    _refuse_prerequisites(definition, roster, exposures)
+    behind = in_flight(definition, plan.on_new_version, roster, exposures)
     if definition == exposures.settled(definition.key):
         mend = "everybody has this definition: release another one, or nothing"
         raise ReleaseRefusedError("definition", definition.version, mend)
+    beside = [flight for flight in roster.busy() if _is_beside(plan, definition.key, flight)]
+    if not behind and len(beside) < plan.most_in_flight:
+        beside = []
+    return tuple(it.rollout.id for it in behind), tuple(it.rollout.id for it in beside)
+
+
+def in_flight(
+    definition: FeatureFlag[Any],
+    on_new_version: OnNewVersion,
+    roster: Roster,
+    exposures: Exposures,
+) -> list[Flight]:
+    """Return the flights of a flag that aren't over, oldest first.
+
+    Args:
+        definition: what is to become of it.
+        on_new_version: what is to happen while there are any.
+        roster: the rollouts, in step with the journal.
+        exposures: asked what is served.
+
+    Raises:
+        ReleaseRefusedError: there are some and nothing was said for that, or one of a flag that it
+            requires or that requires it; or what is in flight can't be read.
+    """
+    if unread := roster.unread.get(definition.key):
+        mend = f"{unread} can't be read: upgrade this process, or give its journal the kinds"
+        raise ReleaseRefusedError("subject", definition.key, mend)
+    behind = [flight for flight in roster.of(definition.key) if flight.is_busy]
+    for flight in behind:
+        flight.try_to_save()  # its end comes before the next one's begin, for everybody
+    behind = [flight for flight in behind if flight.is_busy]
+    _refuse_another(definition, on_new_version, behind)
+    _refuse_prerequisites(definition, roster, exposures)
+    return behind
+
+
+def _is_beside(plan: Plan, flag: str, flight: Flight) -> bool:
+    other = flight.rollout
+    is_of_group = plan.conflict_group is not None
+    return (
+        is_of_group
+        and other.plan.conflict_group == plan.conflict_group
+        and (other.change.name != flag)
+    )
+
+
+def _refuse_another(
+    definition: FeatureFlag[Any], on_new_version: OnNewVersion, behind: Sequence[Flight]
+) -> None:
+    for flight in behind[-1:] if on_new_version is OnNewVersion.REFUSE else ():
+        mend = f"wait until {flight.rollout.id} is over, or abort it; or say on_new_version"
+        raise ReleaseRefusedError("subject", flight.rollout.change.subject, mend)
+    for flight in behind if on_new_version is OnNewVersion.QUEUE else ():
+        if flight.rollout.definition == definition:
+            mend = f"{flight.rollout.id} is on its way to it: wait, or supersede it"
+            raise ReleaseRefusedError("definition", definition.version, mend)
 
 
 def _refuse_prerequisites(

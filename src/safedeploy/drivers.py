@@ -20,6 +20,7 @@ from safedeploy.metrics import MetricSource
 from safedeploy.pools import Pool
 from safedeploy.rollouts import pending
 from safedeploy.runs import MOST_OF_ONE, Inquiry, Runs
+from safedeploy.states import Moving
 from safedeploy.verdicts import Measurement
 
 _NO_FUNCTION = Report(
@@ -37,7 +38,8 @@ class Driver:
         source: what measures health, if the host has anything of its own.
         pool: what measures health if not.
         lock: held whenever a flight is touched.
-        changed: called when a check has answered, so that a round is due.
+        changed: called when there is more to do, so that a round is due.
+        find: looks a rollout up by its id; None where there is none to be read.
     """
 
     def __init__(
@@ -46,15 +48,21 @@ class Driver:
         source: MetricSource | None,
         pool: Pool,
         lock: threading.RLock,
+        *,
         changed: Callable[[], object],
+        find: Callable[[str], Flight | None],
     ) -> None:
         self._clock = clock
         self._source = source
         self._pool = pool
         self._lock = lock
         self._runs = Runs(clock, changed)
+        self._changed = changed
+        self._find = find
         self._lease: Lease | None = None
         self._carry_out: dict[type, Callable[[Flight, Any], None]] = {
+            commands.Await: self._await,
+            commands.Supersede: self._supersede,
             commands.Ask: self._ask,
             commands.Request: self._request,
             commands.Apply: self._apply,
@@ -89,6 +97,20 @@ class Driver:
         with self._lock:
             if command in pending(flight.rollout):
                 flight.record(event, lease=self._lease)
+
+    def _await(self, flight: Flight, command: commands.Await) -> None:
+        with self._lock:
+            other = self._find(command.rollout)
+        if other and not other.is_busy:
+            at = max(flight.now(self._clock), other.rollout.at)
+            self.report(flight, command, events.Ended(at, command.rollout))
+
+    def _supersede(self, flight: Flight, command: commands.Supersede) -> None:
+        with self._lock:
+            other = self._find(command.rollout)
+            if other and isinstance(other.rollout.state, Moving):
+                other.record(events.Superseded(other.now(self._clock), flight.rollout.id))
+                self._changed()
 
     def _ask(self, flight: Flight, command: commands.Ask) -> None:
         with self._lock:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import attrs
 
-from safedeploy.changes import UNKNOWN, Change, Provenance
+from safedeploy.changes import Change
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer
-from safedeploy.overrides import Override
+from safedeploy.interventions import Defined as Defined  # noqa: PLC0414 - it belongs here, too
+from safedeploy.interventions import Killed as Killed  # noqa: PLC0414 - it belongs here, too
+from safedeploy.interventions import Lifted as Lifted  # noqa: PLC0414 - it belongs here, too
+from safedeploy.interventions import Overridden as Overridden  # noqa: PLC0414 - it belongs here, too
 from safedeploy.people import Person
 from safedeploy.plans import Plan
 from safedeploy.signals import Health
@@ -25,7 +28,8 @@ class Started:
     """A rollout began: an attempt of a change along a plan.
 
     `definition` is what a flag's change leads to; None for changes of other kinds. `by` is who
-    tries again, and `why` the reason they gave.
+    tries again, and `why` the reason they gave. It waits until all rollouts are over that it is
+    `behind`, and fewer are in flight than its plan says of those that it is `beside`.
     """
 
     at: datetime
@@ -35,12 +39,40 @@ class Started:
     definition: FeatureFlag[Any] | None = None
     by: Person | None = attrs.field(default=None, metadata=ADDED)
     why: str = attrs.field(default="", metadata=ADDED)
+    behind: tuple[str, ...] = attrs.field(default=(), metadata=ADDED)
+    beside: tuple[str, ...] = attrs.field(default=(), metadata=ADDED)
 
     @property
     def reason(self) -> str:
         """Why, for people."""
         told = f": {self.why} ({self.by})" if self.by else ""
         return f"attempt {self.attempt} of {self.change}{told}"
+
+
+@attrs.frozen
+class Ended:
+    """A rollout that this one waits for is over."""
+
+    at: datetime
+    rollout: str
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"{self.rollout} is over"
+
+
+@attrs.frozen
+class Superseded:
+    """A later release of the same subject takes this rollout's place, so it halts."""
+
+    at: datetime
+    by: str
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"superseded by {self.by}"
 
 
 @attrs.frozen
@@ -154,12 +186,9 @@ class Alerted:
 class Woken:
     """Time has passed."""
 
-    at: datetime
+    reason: ClassVar[str] = "its deadline passed"
 
-    @property
-    def reason(self) -> str:
-        """Why, for people."""
-        return "its deadline passed"
+    at: datetime
 
 
 @attrs.frozen
@@ -214,67 +243,9 @@ class RecoveryStarted:
 class Withdrawn:
     """The change was withdrawn wherever it had been applied."""
 
-    at: datetime
-
-    @property
-    def reason(self) -> str:
-        """Why, for people."""
-        return "withdrawn"
-
-
-@attrs.frozen
-class Killed:
-    """A flag was killed: everybody gets its off variant. It is in the flag's own stream."""
+    reason: ClassVar[str] = "withdrawn"
 
     at: datetime
-    flag: str
-    by: str
-    reason: str
-
-
-@attrs.frozen
-class Overridden:
-    """An operator gave an override. It is in the flag's own stream, with the kills."""
-
-    at: datetime
-    override: Override
-
-    @property
-    def reason(self) -> str:
-        """Why, for people."""
-        return self.override.reason
-
-
-@attrs.frozen
-class Lifted:
-    """An operator took an override back, by its id."""
-
-    at: datetime
-    flag: str
-    override: str
-    by: str
-    reason: str
-
-
-@attrs.frozen
-class Defined:
-    """Definitions became the stable ones of their flags at once, without a release.
-
-    It is in a stream that all flags share.
-
-    Attributes:
-        at: when.
-        flags: the definitions.
-        by: an opaque id of whoever said so; empty where a reload needs nobody to.
-        reason: why that needs no release, for people.
-        provenance: where the definitions come from, where that is known.
-    """
-
-    at: datetime
-    flags: tuple[FeatureFlag[Any], ...] = attrs.field(repr=False)
-    by: str
-    reason: str
-    provenance: Provenance = UNKNOWN
 
 
 @attrs.frozen
@@ -302,6 +273,8 @@ class Unknown:
 
 Event: TypeAlias = (
     Started
+    | Ended
+    | Superseded
     | Answered
     | Approved
     | Revoked

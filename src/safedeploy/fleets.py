@@ -17,7 +17,7 @@ from safedeploy.breakers import Observer as BreakerObserver
 from safedeploy.changes import Provenance
 from safedeploy.circuits import Settings
 from safedeploy.clocks import Clock
-from safedeploy.conflicts import refuse_conflict
+from safedeploy.conflicts import queue
 from safedeploy.errors import JournalConflictError, ReleaseRefusedError
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag
@@ -217,10 +217,12 @@ class Fleet(Hearing):
             self._roster.catch_up()
             if flight := self._roster.read(name):
                 return flight
-            refuse_conflict(definition, self._roster, self._exposures)
+            behind, beside = queue(definition, started.plan, self._roster, self._exposures)
             at = self._exposures.after(definition.key, self._clock.now())
             with suppress(JournalConflictError):  # somebody was faster: decide anew
-                return self._roster.begin(attrs.evolve(started, at=at))
+                return self._roster.begin(
+                    attrs.evolve(started, at=at, behind=behind, beside=beside)
+                )
         mend = "ask again; if that doesn't help, a later version has begun it: upgrade this one"
         raise ReleaseRefusedError("rollout", name, mend)
 

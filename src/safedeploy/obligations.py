@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from safedeploy import commands, states
+from safedeploy import commands, queues, states
 from safedeploy.commands import Command
 from safedeploy.gates import Approval
 from safedeploy.openings import are_open, asked, due
+from safedeploy.plans import OnNewVersion
 from safedeploy.states import Rollout
 
 
@@ -25,6 +26,25 @@ def _id(rollout: Rollout, what: str) -> str:
     # Made of where the rollout stands: however often a command is derived, it has the same id.
     state = rollout.state
     return f"{rollout.id}#{rollout.epoch}.{state.label}@{state.since.isoformat()}.{what}"
+
+
+def _owed_while_queued(rollout: Rollout, state: states.Queued) -> tuple[Command, ...]:
+    halting = rollout.plan.on_new_version is OnNewVersion.SUPERSEDE
+    ahead = (*state.behind, *state.beside)
+    return (
+        *(commands.Supersede(_id(rollout, f"halt {it}"), it) for it in state.behind if halting),
+        *(commands.Await(_id(rollout, f"await {it}"), it) for it in ahead),
+        _late_in_queue(rollout, state),
+    )
+
+
+def _late_in_queue(rollout: Rollout, state: states.Queued) -> Command:
+    if state.overdue:
+        duty = (
+            f"look why {rollout.id} waits so long for {', '.join((*state.behind, *state.beside))}"
+        )
+        return commands.Page(_id(rollout, "page"), duty)
+    return commands.Wake(_id(rollout, "wake"), queues.due(rollout, state))
 
 
 def _owed_while_pending(rollout: Rollout, state: states.Pending) -> tuple[Command, ...]:
@@ -79,6 +99,7 @@ def _deadline(rollout: Rollout, state: states.Pending | states.Baking) -> Comman
 
 _OWED: Mapping[type, Callable[[Rollout, Any], tuple[Command, ...]]] = MappingProxyType(
     {
+        states.Queued: _owed_while_queued,
         states.Pending: _owed_while_pending,
         states.Baking: _owed_while_baking,
         states.Paused: _owed_while_paused,

@@ -15,8 +15,8 @@ from safedeploy.errors import (
     JournalUnavailableError,
     RolloutNotFoundError,
 )
+from safedeploy.explanations import Facts
 from safedeploy.people import Person
-from safedeploy.screens import Facts
 from safedeploy.states import Rollout
 from safedeploy.terminals import Exit, Terminal
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from safedeploy import documents
 from safedeploy.documents import Document
 from safedeploy.errors import DefinitionError
+from safedeploy.explanations import Facts
 from safedeploy.forecasts import Forecast, RingForecast
 from safedeploy.reviews import Review, Severity
-from safedeploy.screens import Facts
 from safedeploy.terminals import Exit, Terminal
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from safedeploy.circuits import TripsWhen
 from safedeploy.digests import digest
 from safedeploy.errors import DefinitionError
 from safedeploy.forecasts import Forecast, RingForecast
-from safedeploy.gates import Gate, Within, leaves, refuse_twins
+from safedeploy.gates import Gate, Within, a_quorum, leaves, refuse_twins
 from safedeploy.health import HealthModel
 from safedeploy.people import named, names
 from safedeploy.reviews import Reviewed
@@ -27,7 +28,7 @@ from safedeploy.traffic import Traffic
 from safedeploy.validators import ADDED, duration, real, several
 from safedeploy.windows import Window, joint, recurs
 
-__all__ = ["Plan", "Ring"]
+__all__ = ["OnNewVersion", "Plan", "Ring"]
 
 _ZERO = timedelta(0)
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -48,6 +49,19 @@ def _baking(ring: Ring, seen: RingForecast) -> Ring:
 
 def _rings(rings: Iterable[Ring]) -> tuple[Ring, ...]:
     return several(rings)
+
+
+class OnNewVersion(enum.Enum):
+    """What a release does while another one of its subject is in flight."""
+
+    REFUSE = "refuse"
+    """It isn't begun: wait, or abort the other."""
+
+    QUEUE = "queue"
+    """It begins when the other is over."""
+
+    SUPERSEDE = "supersede"
+    """It halts the other, and begins when that is rolled back."""
 
 
 def _only_trips(_: object, field: attrs.Attribute[TripsWhen], value: object) -> None:
@@ -76,6 +90,10 @@ class Plan(Reviewed):
             a longer gap than three earns no bake.
         windows: when a ring may begin and be left: what lets more people in keeps to them, and
             neither a halt nor a recovery does. Any time, unless given.
+        on_new_version: what the release does while another one of its subject is in flight.
+        conflict_group: a name for changes that could be taken for each other; those of a group wait
+            for their turn, in the order in which they were released.
+        most_in_flight: how many of the group may be in flight at once, for this one to begin.
         promoters: the roles of those who may promote a ring by hand, though never the author;
             anybody else, unless given.
         breaker: when a process withdraws the change by itself, at the very call that shows it, and
@@ -107,6 +125,13 @@ class Plan(Reviewed):
     breaker: TripsWhen | None = attrs.field(
         default=None, validator=attrs.validators.optional(_only_trips), metadata=ADDED
     )
+    on_new_version: OnNewVersion = attrs.field(
+        default=OnNewVersion.REFUSE, validator=validators.a(OnNewVersion), metadata=ADDED
+    )
+    conflict_group: str | None = attrs.field(
+        default=None, validator=attrs.validators.optional(validators.text), metadata=ADDED
+    )
+    most_in_flight: int = attrs.field(default=1, validator=a_quorum, metadata=ADDED)
 
     def __attrs_post_init__(self) -> None:
         self._check_rings()

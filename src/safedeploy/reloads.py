@@ -11,7 +11,7 @@ import attrs
 
 from safedeploy.changes import Provenance
 from safedeploy.clocks import Clock
-from safedeploy.conflicts import refuse_conflict
+from safedeploy.conflicts import in_flight
 from safedeploy.errors import DefinitionError, JournalConflictError, ReleaseRefusedError
 from safedeploy.events import Defined
 from safedeploy.exposures import Exposures
@@ -19,7 +19,7 @@ from safedeploy.flags import FeatureFlag
 from safedeploy.flags.likenesses import serve_alike
 from safedeploy.journals import Entry, Journal
 from safedeploy.moves import Fate, Move, Reloaded
-from safedeploy.plans import Plan
+from safedeploy.plans import OnNewVersion, Plan
 from safedeploy.rollouts import stream
 from safedeploy.rosters import Roster
 from safedeploy.states import Rollout
@@ -132,8 +132,8 @@ class Reloads:
     # Deciding
 
     def _step(self, flag: FeatureFlag[Any], how: How, streams: Sequence[str]) -> _Step:
-        flight = self._roster.present(flag.key)
-        busy = flight.rollout if flight and flight.rollout.in_flight else None
+        flights = [it.rollout for it in self._roster.of(flag.key) if it.rollout.in_flight]
+        busy = flights[-1] if flights else None
         if busy and busy.change.version == flag.version and not busy.is_withdrawn:
             is_same = how.plan is not None and how.plan.digest == busy.plan.digest
             attempt = busy.attempt if is_same else 0  # asked again, for this process's checks
@@ -144,7 +144,9 @@ class Reloads:
             if stable and stable.version == flag.version:
                 return self._stay(flag, busy)
             attempt = self._attempt(flag, how, streams)
-            refuse_conflict(flag, self._roster, self._exposures)
+            then = how.plan.on_new_version if how.plan else OnNewVersion.REFUSE
+            if in_flight(flag, then, self._roster, self._exposures):
+                return _Step(Fate.RELEASED, attempt=attempt)
             return self._change(flag, stable, how, attempt)
         except ReleaseRefusedError as error:
             return _Step(Fate.REFUSED, error.mend)

@@ -14,16 +14,16 @@ from typing import Any, TypeAlias, get_args
 
 import attrs
 
-from safedeploy import events, openings, states
+from safedeploy import events, openings, queues, states
 from safedeploy.audiences import Exposure
-from safedeploy.changes import Change
 from safedeploy.commands import Command
 from safedeploy.errors import DefinitionError
 from safedeploy.events import Event
+from safedeploy.explanations import explain
 from safedeploy.gates import Shown
 from safedeploy.obligations import pending
-from safedeploy.plans import Plan
 from safedeploy.proofs import FRESH, counts, is_of_attempt, is_of_exposure, looked_at
+from safedeploy.queues import begin, stream
 from safedeploy.states import Rollout, State
 from safedeploy.verdicts import Verdict
 
@@ -32,6 +32,7 @@ __all__ = [
     "TRANSITIONS",
     "Rollout",
     "begin",
+    "explain",
     "exposure",
     "fold",
     "following",
@@ -39,29 +40,6 @@ __all__ = [
     "stream",
     "transition",
 ]
-
-
-def stream(change: Change, plan: Plan, attempt: int) -> str:
-    """Return the id of a rollout: the same release asked again is the same rollout."""
-    return f"{change}/{plan.digest[:12]}/{attempt}"
-
-
-def begin(event: events.Started) -> Rollout:
-    """Return the rollout that an attempt begins with."""
-    return Rollout(
-        id=stream(event.change, event.plan, event.attempt),
-        change=event.change,
-        plan=event.plan,
-        attempt=event.attempt,
-        definition=event.definition,
-        state=states.Pending(0, event.at),
-        version=1,
-        at=event.at,
-        epoch=0,
-        reached=-1,
-        exposed_at=event.at,
-        health=event.plan.health.start(event.at),
-    )
 
 
 def transition(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Command, ...]]:
@@ -116,6 +94,20 @@ def _nothing(rollout: Rollout, _: State, __: Event) -> Rollout:
     return rollout
 
 
+def _ended(rollout: Rollout, state: states.Queued, event: events.Ended) -> Rollout:
+    after = queues.ended(rollout, state, event)
+    return attrs.evolve(rollout, state=after, begun=isinstance(after, states.Pending))
+
+
+def _superseded(rollout: Rollout, state: states.Moving, event: events.Superseded) -> Rollout:
+    return _halt(rollout, state, event) if queues.supersedes(rollout, event) else rollout
+
+
+def _woken_in_queue(rollout: Rollout, state: states.Queued, event: events.Woken) -> Rollout:
+    late = event.at >= queues.due(rollout, state)
+    return _to(rollout, attrs.evolve(state, overdue=late or state.overdue))
+
+
 def _answered(rollout: Rollout, state: states.Advancing, event: events.Answered) -> Rollout:
     after = openings.answered(rollout, state, event)
     if any(gate.fails(after.shown) for gate in openings.asked(rollout, state)):
@@ -132,6 +124,8 @@ def _signed(
 def _signed_while_paused(
     rollout: Rollout, state: states.Paused, event: events.Approved | events.Revoked
 ) -> Rollout:
+    if isinstance(state.was, states.Queued):
+        return rollout
     was = openings.signed(_to(rollout, state.was), state.was, event)
     return _to(rollout, attrs.evolve(state, was=was))
 
@@ -255,6 +249,13 @@ _Handler: TypeAlias = Callable[[Rollout, Any, Any], Rollout]
 
 TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
     {
+        (states.Queued, events.Ended): _ended,
+        (states.Queued, events.Superseded): _superseded,
+        (states.Queued, events.Assessed): _assessed,
+        (states.Queued, events.Alerted): _alerted,
+        (states.Queued, events.Woken): _woken_in_queue,
+        (states.Queued, events.Aborted): _halt,
+        (states.Pending, events.Superseded): _superseded,
         (states.Pending, events.Answered): _answered,
         (states.Pending, events.Approved): _signed,
         (states.Pending, events.Revoked): _signed,
@@ -263,6 +264,7 @@ TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
         (states.Pending, events.Alerted): _alerted,
         (states.Pending, events.Woken): _woken,
         (states.Pending, events.Aborted): _halt,
+        (states.Baking, events.Superseded): _superseded,
         (states.Baking, events.Answered): _answered,
         (states.Baking, events.Approved): _signed,
         (states.Baking, events.Revoked): _signed,
@@ -271,6 +273,7 @@ TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
         (states.Baking, events.Woken): _woken,
         (states.Baking, events.Aborted): _halt,
         (states.Baking, events.Promoted): _promoted,
+        (states.Paused, events.Superseded): _superseded,
         (states.Paused, events.Approved): _signed_while_paused,
         (states.Paused, events.Revoked): _signed_while_paused,
         (states.Paused, events.Assessed): _assessed,

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 
 import attrs
 
-from safedeploy import events, projections, telemetry
-from safedeploy.arms import Asked
+from safedeploy import events, telemetry
 from safedeploy.catalogs import Catalog
 from safedeploy.clocks import Clock
 from safedeploy.errors import JournalConflictError, RolloutNotFoundError
 from safedeploy.events import Event
-from safedeploy.exposures import Exposures, Project
+from safedeploy.exposures import Exposures
 from safedeploy.flights import Flight
 from safedeploy.journals import Entry, Journal
 from safedeploy.metrics import Tallies
-from safedeploy.rollouts import exposure, stream
+from safedeploy.servings import project
 from safedeploy.standings import Standings
-from safedeploy.states import Completed, Rollout
+from safedeploy.states import Completed, Moving, Rollout
 from safedeploy.streams import BREAKERS, DEFINITIONS, KILLS, by_flag, flag_of
 from safedeploy.telemetry import Observer, Troubles
 from safedeploy.watches import Watches
@@ -72,7 +70,7 @@ class Roster:
 
     def __iter__(self) -> Iterator[Flight]:
         """Go through the flights, oldest first."""
-        return iter(list(self._flights.values()))
+        yield from tuple(self._flights.values())
 
     def busy(self) -> list[Flight]:
         """Return the flights that aren't done."""
@@ -84,8 +82,12 @@ class Roster:
         return not self.unread and all(flight.is_readable for flight in self)
 
     def present(self, flag: str) -> Flight | None:
-        """Return the latest flight of a flag."""
+        """Return the latest flight of a flag that has begun: what it serves is that one's."""
         return self._present.get(flag)
+
+    def of(self, flag: str) -> list[Flight]:
+        """Return the flights of a flag that matter still, oldest first, queued ones as well."""
+        return [flight for flight in self if flight.rollout.change.name == flag]
 
     def get(self, name: str) -> Flight | None:
         """Return a flight by the id of its rollout, if it matters still."""
@@ -112,9 +114,7 @@ class Roster:
 
     def all(self) -> Iterator[Rollout]:
         """Go through all rollouts, oldest first, those in the journal as well."""
-        for name in self._journal.streams():
-            if flight := self.read(name):
-                yield flight.view
+        return (it.view for it in map(self.read, self._journal.streams()) if it)
 
     def catch_up(self) -> None:
         """Take over what other processes have appended.
@@ -151,9 +151,8 @@ class Roster:
         Raises:
             JournalConflictError: something was appended meanwhile that might matter.
         """
-        name = stream(started.change, started.plan, started.attempt)
-        self._journal.append(name, [started], expected=0, seen=self.position)
         flight = Flight([started], self._journal, self._adopted)
+        self._journal.append(flight.rollout.id, [started], expected=0, seen=self.position)
         self._board(flight)
         self._adopted(flight, [(started, flight.rollout)])
         return flight
@@ -189,9 +188,9 @@ class Roster:
         self._is_half_done = True
 
     def _halt(self, killed: events.Killed, clock: Clock) -> None:
-        flight = self._present.get(killed.flag)
-        if flight and flight.rollout.in_flight and not flight.rollout.is_withdrawn:
-            flight.record(events.Aborted(flight.now(clock), killed.by, killed.reason))
+        for flight in self.of(killed.flag):
+            if isinstance(flight.rollout.state, Moving):
+                flight.record(events.Aborted(flight.now(clock), killed.by, killed.reason))
 
     def _save(self, killed: events.Killed | events.Lifted, clock: Clock) -> None:
         if isinstance(killed, events.Killed):
@@ -207,7 +206,7 @@ class Roster:
             self._saved()
 
     def _saved(self) -> None:
-        """Take note that the first kill or lift that waited is in the journal."""
+        """Take note that what waited first is in the journal."""
         self._tried, saved = None, self._kills.pop(0)
         waiting = [other.flag for other in self._kills if isinstance(other, events.Killed)]
         if isinstance(saved, events.Killed) and saved.flag not in waiting:
@@ -224,17 +223,23 @@ class Roster:
 
     def _restore(self, key: str, names: Sequence[str]) -> None:
         """Learn from a flag's streams what its latest rollout is, and what was settled last."""
+        found: list[Flight] = []
         for name in reversed([name for name in names if name != KILLS + key]):
-            recorded = self._journal.read(name)
+            recorded, is_latest = (
+                self._journal.read(name),
+                not any(it.rollout.begun for it in found),
+            )
             if isinstance(recorded[0], events.Started):
                 flight = Flight(recorded, self._journal, self._adopted)
-                if key not in self._present:
-                    self._board(flight)
+                if flight.is_busy or (is_latest and flight.rollout.begun):
+                    found.insert(0, flight)
                 if isinstance(flight.rollout.state, Completed):
                     self._settle(flight.rollout)
                     break  # what came before is over, and was settled anew
-            elif key not in self._present:
+            elif is_latest:
                 self.unread[key] = name
+        for flight in found:
+            self._board(flight)
         decided = self._journal.read(KILLS + key)
         for killed in [event for event in decided if isinstance(event, events.Killed)][-1:]:
             # Last, because a kill's time may be that of the completion which it came after.
@@ -260,16 +265,14 @@ class Roster:
             self.unread[flag_of(entry.stream)] = entry.stream
 
     def _board(self, flight: Flight) -> None:
-        key = flight.rollout.change.name
-        earlier = self._present.get(key)
-        if earlier and not earlier.is_busy:
-            self._flights.pop(earlier.rollout.id, None)
-        self._flights[flight.rollout.id] = self._present[key] = flight
+        for earlier in [it for it in self.of(flight.rollout.change.name) if not it.is_busy]:
+            del self._flights[earlier.rollout.id]
+        self._flights[flight.rollout.id] = flight
         self._adopted(flight, ())
 
     def _is_withdrawn(self, name: str) -> bool:
         flight = self.read(name)
-        return flight is not None and flight.rollout.is_withdrawn
+        return flight is not None and flight.rollout.begun and flight.rollout.is_withdrawn
 
     def _settle(self, rollout: Rollout) -> None:
         self._exposures.settle(rollout.change.name, rollout.state.since, rollout.definition)
@@ -277,31 +280,15 @@ class Roster:
     def _adopted(self, flight: Flight, steps: Sequence[tuple[Event, Rollout]]) -> None:
         """Bring what is served in line with what a rollout has become, then tell the observers."""
         rollout, key = flight.rollout, flight.rollout.change.name
+        if [it for it in self.of(key) if it.rollout.begun][-1:] == [flight]:
+            self._present[key] = flight  # it is its turn
         if flight.epoch != rollout.epoch and self._present.get(key) is flight:
             flight.epoch = rollout.epoch
             if isinstance(rollout.state, Completed):
                 self._settle(rollout)
             if rollout.is_withdrawn:
                 self.standings.halt(key, rollout.id)
-            self._exposures.release(key, self._project(flight))
+            self._exposures.release(key, project(flight, self._tallies, self._watches))
         for event, after in steps:
             for observer in self._observers:
                 telemetry.tell(observer, event, after)
-
-    def _project(self, flight: Flight) -> Project:
-        rollout, reached = flight.rollout, exposure(flight.rollout)
-        if not rollout.in_flight or not reached.percent or rollout.definition is None:
-            self._tallies.close(rollout.id)
-            self._watches.close(rollout.id)
-            detail = f"withdrawn: {rollout.id}" if rollout.is_withdrawn else ""
-            return partial(projections.Settled, detail=detail)
-        asked = Asked.by(rollout.plan.health, rollout.change.subject, reached.percent)
-        return partial(
-            projections.Released,
-            definition=rollout.definition,
-            exposure=reached,
-            tally=self._tallies.open(rollout.id, flight.exposure, rollout.exposed_at, asked),
-            rollout=rollout.id,
-            ring=rollout.scope.ring,
-            watch=self._watches.open(rollout, reached.percent),
-        )

@@ -54,7 +54,7 @@ class Round:
         self._lock = lock
         self._tenure = Tenure(journal, clock, tallies.process)
         self._pool = Pool(journal, tallies)
-        self._driver = Driver(clock, source, self._pool, lock, changed)
+        self._driver = Driver(clock, source, self._pool, lock, changed=changed, find=roster.read)
         self._going = threading.Lock()
         self._token = 0
         self._exposed: set[str] | None = None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, TypeAlias
 
 import attrs
 
-Facts: TypeAlias = dict[str, Any]
+from safedeploy.explanations import Facts, span, when
 
 WIDTH = 24
 """How many characters a whole bar has."""
@@ -19,7 +18,8 @@ _COLOURS: Mapping[str, str] = MappingProxyType(
     {
         "passed": "32",  # green
         "baking": "36",  # cyan
-        "pending": "33",  # yellow
+        "queued": "33",  # yellow
+        "pending": "33",
         "paused": "33",
         "withdrawn": "31",  # red
         "ahead": "2",  # dim
@@ -129,26 +129,3 @@ def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
 def printable(line: str) -> str:
     """Return a line that moves no cursor, whatever a reason holds."""
     return "".join(char if char.isprintable() else "?" for char in line)
-
-
-def when(then: datetime, at: datetime) -> str:
-    """Return a time, and how far away it is."""
-    then, at = utc(then), utc(at)
-    away = f"{span(at - then)} ago" if then <= at else f"in {span(then - at)}"
-    return f"{then:%Y-%m-%d %H:%M:%S} UTC ({away})"
-
-
-def utc(at: datetime) -> datetime:
-    """Return a time in UTC; one without a zone is taken for that."""
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def span(time: timedelta) -> str:
-    """Return a length of time in its two largest units."""
-    left, parts = time.total_seconds(), list[str]()
-    if left < 10:
-        return f"{left:.2g} s"
-    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, left = divmod(left, seconds)
-        parts += [f"{number:.0f} {unit}"] if number or parts else []
-    return " ".join(part for part in parts[:2] if not part.startswith("0 "))

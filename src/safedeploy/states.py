@@ -18,6 +18,26 @@ from safedeploy.verdicts import Evidence, Scope
 
 
 @attrs.frozen
+class Queued:
+    """A rollout waits for others to be over before it begins.
+
+    Attributes:
+        since: when the waiting began.
+        behind: the ids of those that all have to be over.
+        beside: the ids of those of its conflict group of which only so many may be in flight.
+        overdue: whether it has waited for longer than its plan may take.
+    """
+
+    label: ClassVar[str] = "queued"
+    ring: ClassVar[int] = 0
+
+    since: datetime
+    behind: tuple[str, ...]
+    beside: tuple[str, ...]
+    overdue: bool = False
+
+
+@attrs.frozen
 class Pending:
     """A ring waits to begin: for its gates, then for the change to be applied.
 
@@ -82,7 +102,7 @@ class Paused:
 
     label: ClassVar[str] = "paused"
 
-    was: Pending | Baking
+    was: Queued | Pending | Baking
     since: datetime
     deadline: datetime
     cause: Event
@@ -148,9 +168,9 @@ class Completed:
 
 
 Advancing: TypeAlias = Pending | Baking
-Moving: TypeAlias = Pending | Baking | Paused
+Moving: TypeAlias = Queued | Pending | Baking | Paused
 Stopped: TypeAlias = Halted | Recovering | RolledBack
-State: TypeAlias = Pending | Baking | Paused | Halted | Recovering | RolledBack | Completed
+State: TypeAlias = Queued | Pending | Baking | Paused | Halted | Recovering | RolledBack | Completed
 
 
 @attrs.frozen
@@ -173,6 +193,7 @@ class Rollout:
         evidence: the latest; None before the first.
         accepted: component and signal of each finding of this exposure that a person has looked at
             and decided to go on with.
+        begun: whether it was its turn ever; what was only queued has served nobody.
     """
 
     id: str
@@ -189,6 +210,7 @@ class Rollout:
     health: Health = attrs.field(repr=False)
     evidence: Evidence | None = attrs.field(default=None, repr=False)
     accepted: frozenset[tuple[str, str]] = frozenset()
+    begun: bool = True
 
     @property
     def ring(self) -> Ring:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
-from safedeploy import commands, openings, screens
 from safedeploy.errors import DefinitionError, SafeDeployError
 from safedeploy.events import Assessed, Defined, Event, Killed, Started, Unknown
+from safedeploy.explanations import Facts, utc, waits
 from safedeploy.exposures import Exposures
 from safedeploy.records import Codec
-from safedeploy.rollouts import exposure, fold, pending
-from safedeploy.screens import Facts, render
+from safedeploy.rollouts import exposure, fold
+from safedeploy.screens import render
 from safedeploy.standings import Standings
 from safedeploy.states import Baking, Completed, Paused, Rollout
 from safedeploy.streams import KILLS, flag_of
 from safedeploy.terminals import Exit, Terminal
-from safedeploy.verdicts import Verdict
 
 if TYPE_CHECKING:  # SQLite is imported when a journal is opened
     from safedeploy.journals import Head, Journal
@@ -107,60 +106,6 @@ def _head(text: str) -> Head:
         raise ArgumentTypeError(str(error)) from None
 
 
-# What a rollout waits for
-
-
-def waits(rollout: Rollout, at: datetime) -> tuple[Facts, ...]:
-    """Return what a rollout waits for at a moment; the deadline comes last.
-
-    Each wait has a `kind`, the `text` for people that goes on from "waits", and what can be told of
-    its kind: the `gate`, the `seconds` of bake to be earned, the `units` needed, the deadline `at`.
-    """
-    found = [wait for command in pending(rollout) for wait in _waits(command, rollout, at)]
-    return tuple(sorted(found, key=lambda wait: wait["kind"] == "deadline"))
-
-
-def _waits(command: commands.Command, rollout: Rollout, at: datetime) -> Iterator[Facts]:
-    match command:
-        case commands.Ask(gate=gate) | commands.Request(gate=gate):
-            yield _wait("gate", f"for {openings.missing(rollout, gate)}", gate=gate)
-        case commands.Apply(ring=ring):
-            yield _wait("apply", f"for the next tick: it applies ring {ring}")
-        case commands.Page(duty=duty):
-            yield _wait("person", f"for a person: {duty}")
-        case commands.Recover():
-            yield _wait("recovery", "for the next tick: it begins the recovery")
-        case commands.Withdraw():
-            yield _wait("withdrawal", "for the next tick: it withdraws the change")
-        case commands.Wake(at=until):
-            stops = isinstance(rollout.state, Paused)
-            then = "it halts" if stops else openings.then(rollout, until)
-            yield _wait("deadline", f"until {screens.when(until, at)}: then {then}", at=until)
-        case _:  # Assess: what it finds is waited for while a ring bakes
-            if isinstance(rollout.state, Baking):
-                yield from _waits_while_baking(rollout, rollout.state)
-
-
-def _wait(kind: str, text: str, **known: object) -> Facts:
-    return {"kind": kind, "text": text, **known}
-
-
-def _waits_while_baking(rollout: Rollout, state: Baking) -> Iterator[Facts]:
-    left, evidence = rollout.ring.bake - state.baked, rollout.evidence
-    if left > timedelta(0):
-        bake = screens.span(rollout.ring.bake)
-        text = f"for {screens.span(left)} of its {bake} of bake, as last recorded"
-        yield _wait("bake", text, seconds=left.total_seconds())
-    if evidence is None:
-        yield _wait("evidence", "for the first assessment of this ring")
-    elif (verdict := evidence.but_for(rollout.accepted)) is not Verdict.PASS:
-        for one in evidence.findings:
-            if one.but_for(rollout.accepted) is verdict:
-                yield _wait("evidence", f"for {one.signal}: {one.detail}", units=one.remaining)
-    elif left <= timedelta(0):
-        yield _wait("assessment", "for the next assessment, and for use")
-
-
 # What a stream says
 
 
@@ -216,7 +161,7 @@ def _ends(rollouts: Iterable[Rollout], events: Sequence[Event]) -> dict[str, End
     ]
     # Of two at one moment, the kill came later: it would have halted the rollout.
     ends += [(it.at, it.flag, it) for it in events if isinstance(it, Killed)]
-    return {flag: end for _, flag, end in sorted(ends, key=lambda end: screens.utc(end[0]))}
+    return {flag: end for _, flag, end in sorted(ends, key=lambda end: utc(end[0]))}
 
 
 def _standing(rollout: Rollout | None, ends: dict[str, End]) -> Facts:

@@ -25,6 +25,8 @@ from safedeploy.verdicts import Verdict
 from safedeploy.windows import Window
 from tests.laws.histories import (
     AUTHOR,
+    BEHIND,
+    BESIDE,
     EVERY,
     HEALTH,
     ROLES,
@@ -84,9 +86,10 @@ def small(
 
 
 def begun(plan: Plan) -> Rollout:
-    """Return a rollout of a plan as it begins."""
+    """Return a rollout of a plan as it begins; in a conflict group, behind others."""
     change = Change.code("shop", version="2", author=AUTHOR)
-    return rollouts.begin(events.Started(START, change, plan))
+    behind, beside = (BEHIND[:1], BESIDE) if plan.conflict_group else ((), ())
+    return rollouts.begin(events.Started(START, change, plan, behind=behind, beside=beside))
 
 
 def _answered(gate: str, answer: Answer, _: Rollout, at: datetime) -> Event:
@@ -200,7 +203,8 @@ def key(rollout: Rollout) -> object:
     judged = (evidence.verdict, evidence.canary.exposures > 0) if evidence else None
     exposed_at = min(rollout.at - rollout.exposed_at, far)
     told = _seen(rollout.state, rollout.at, far), _opened(rollout)
-    return rollout.epoch, rollout.reached, exposed_at, judged, rollout.accepted, *told
+    place = rollout.epoch, rollout.reached, rollout.begun
+    return *place, exposed_at, judged, rollout.accepted, *told
 
 
 def _opened(rollout: Rollout) -> object:

@@ -6,7 +6,7 @@ shell would report, or one that is late, early, foreign or repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from safedeploy.events import Event
 from safedeploy.gates import Answer, Approval, Check, Gate
 from safedeploy.health import HealthModel
 from safedeploy.people import Person
-from safedeploy.plans import Plan, Ring
+from safedeploy.plans import OnNewVersion, Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Usage
 from safedeploy.states import Rollout
@@ -36,6 +36,9 @@ USED = Counts(exposures=100, units=100, failures=0, fresh=100)
 
 
 AUTHOR = "7"
+BEHIND = ("service:shop@0/d1g35t/1", "service:shop@1/d1g35t/1")
+BESIDE = ("service:cart@1/d1g35t/1", "service:till@1/d1g35t/1")
+"""Ids of rollouts that others wait for: of their subject, and of their conflict group."""
 PEOPLE = ("8", "9", "10")
 ROLES = ("managers", "owners")
 
@@ -85,10 +88,19 @@ def plan(*, ask: bool = False, people: bool = False, bake: timedelta = 2 * EVERY
     )
 
 
-def started(*, ask: bool = False, people: bool = False) -> events.Started:
-    """Make the event that a history begins with."""
+def started(
+    *, ask: bool = False, people: bool = False, behind: Sequence[str] = (), most: int = 1
+) -> events.Started:
+    """Make the event that a history begins with; behind somebody, it waits for others as well."""
     change = Change.code("shop", version="2", author=AUTHOR)
-    return events.Started(START, change, plan(ask=ask, people=people))
+    made = plan(ask=ask, people=people)
+    if behind:
+        policy = OnNewVersion.SUPERSEDE if ask else OnNewVersion.QUEUE
+        made = attrs.evolve(
+            made, on_new_version=policy, conflict_group="shops", most_in_flight=most
+        )
+    beside = BESIDE if behind else ()
+    return events.Started(START, change, made, behind=tuple(behind), beside=beside)
 
 
 def evidence(rollout: Rollout, verdict: Verdict, at: datetime) -> Evidence:
@@ -120,6 +132,10 @@ def confirmed(  # noqa: PLR0911 - one answer for each command
 ) -> Event:
     """Make what an honest shell reports once it has carried a command out."""
     match command:
+        case commands.Await(rollout=name):
+            return events.Ended(at, name)
+        case commands.Supersede():
+            return events.Woken(at)  # what comes of it is the other's
         case commands.Ask(gate=gate):
             return events.Answered(at, gate, Answer.OPENS)
         case commands.Request(gate=gate):
@@ -209,6 +225,11 @@ PROMOTED: dict[str, Move] = {
 }
 """Promotions by hand; all but the first two never count."""
 
+
+def _ended(name: str, _: Rollout, at: datetime) -> Event:
+    return events.Ended(at, name)
+
+
 STRANGE: dict[str, Move] = {
     **PROMOTED,
     **{f"assessed {verdict.name}": partial(_judged, verdict) for verdict in Verdict},
@@ -236,6 +257,11 @@ STRANGE: dict[str, Move] = {
     "withdrawn": lambda _, at: events.Withdrawn(at),
     "started again": lambda _, at: attrs.evolve(started(), at=at),
     "killed": lambda _, at: events.Killed(at, "shop", "7", "it burns"),
+    "superseded": lambda _, at: events.Superseded(at, "service:shop@3/d1g35t/1"),
+    "another subject superseded": lambda _, at: events.Superseded(at, "service:shops@3/d1g35t/1"),
+    "superseded by itself": lambda rollout, at: events.Superseded(at, rollout.id),
+    "somebody else ended": lambda _, at: events.Ended(at, "service:shop@9/d1g35t/1"),
+    **{f"{name} ended": partial(_ended, name) for name in (*BEHIND, *BESIDE)},
 }
 
 SAID: dict[str, Move] = {
@@ -295,9 +321,13 @@ def _owed(rollout: Rollout, at: datetime, which: int) -> Event:
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, people: bool = False, least: int = 0) -> tuple[Step, ...]:
+def histories(
+    draw: st.DrawFn, *, people: bool = False, queued: bool = False, least: int = 0
+) -> tuple[Step, ...]:
     """Draw a history from its first event on, with so many moves at least."""
-    begin = started(ask=draw(st.booleans()), people=people)
+    behind = draw(st.sampled_from([(), BEHIND[:1], BEHIND])) if queued else ()
+    most = draw(st.integers(1, 2))
+    begin = started(ask=draw(st.booleans()), people=people, behind=behind, most=most)
     drawn = draw(
         st.lists(st.tuples(moves(people=people), st.integers(0, 3)), min_size=least, max_size=40)
     )
@@ -320,9 +350,18 @@ def stream(history: tuple[Step, ...]) -> list[Event]:
         return [started()]
     first = history[0].before
     return [
-        events.Started(first.at, first.change, first.plan, first.attempt),
+        begun_as(first),
         *(step.event for step in history),
     ]
+
+
+def begun_as(rollout: Rollout) -> events.Started:
+    """Return the event that a rollout that has only begun had begun with."""
+    started = events.Started(rollout.at, rollout.change, rollout.plan, rollout.attempt)
+    state = rollout.state
+    if not isinstance(state, states.Queued):
+        return started
+    return attrs.evolve(started, behind=state.behind, beside=state.beside)
 
 
 def reachable(history: tuple[Step, ...]) -> list[Rollout]:
@@ -341,5 +380,5 @@ def resolved(rollout: Rollout) -> Rollout:
     return rollout
 
 
-EITHER = histories() | histories(people=True, least=8)
-"""Histories of which half have approvals, and gates after a ring."""
+EITHER = histories() | histories(people=True, least=8) | histories(queued=True, least=8)
+"""Histories of which some have approvals, and gates after a ring, and some wait for others."""

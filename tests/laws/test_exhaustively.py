@@ -12,7 +12,7 @@ from safedeploy import commands, events, rollouts, states
 from safedeploy.circuits import TripsWhen
 from safedeploy.events import Event
 from safedeploy.gates import Answer, Approval, Check, Gate, Within
-from safedeploy.plans import Plan
+from safedeploy.plans import OnNewVersion, Plan
 from safedeploy.states import Rollout
 from safedeploy.trips import BREAKER
 from safedeploy.verdicts import Evidence, Verdict
@@ -23,6 +23,11 @@ from tests.laws.planted import replaced, without
 WATCHED = attrs.evolve(small(rings=1, gates=0, late=2), breaker=TripsWhen())
 SHORT = (small(), small(rings=1, people=True, ask=True), WATCHED)
 """Some 34,000 states: all that there are."""
+
+QUEUED = attrs.evolve(
+    small(rings=1, gates=0), conflict_group="shops", on_new_version=OnNewVersion.SUPERSEDE
+)
+QUEUED_STATES = 3000
 
 FROZEN = small(rings=1, gates=0, windows=Blink(2 * EVERY))
 FROZEN_STATES = 3000
@@ -199,6 +204,27 @@ def promoted(before: Rollout, event: events.Promoted, after: Rollout) -> None:
     assert event.reason.strip() or (seen and seen.but_for(before.accepted) is Verdict.PASS)
 
 
+def ended(before: Rollout, event: events.Ended, after: Rollout) -> None:
+    """A10: its turn comes when all are over that it was behind, and enough that it was beside."""
+    state = before.state
+    if not isinstance(state, states.Queued) or event.rollout not in state.behind + state.beside:
+        assert stands(before) == stands(after)
+        return
+    behind, beside = {*state.behind} - {event.rollout}, {*state.beside} - {event.rollout}
+    is_its_turn = not behind and len(beside) < before.plan.most_in_flight
+    assert is_its_turn == isinstance(after.state, states.Pending) == after.begun
+    assert is_its_turn or (behind, beside) == ({*after.state.behind}, {*after.state.beside})  # type: ignore[union-attr]
+
+
+def superseded(before: Rollout, event: events.Superseded, after: Rollout) -> None:
+    """A10: what a later release of the same subject takes the place of halts at once."""
+    is_ours = event.by != before.id and event.by.startswith(f"{before.change.subject}@")
+    if is_ours and isinstance(before.state, states.Moving):
+        assert isinstance(after.state, states.Halted)
+    else:
+        assert stands(before) == stands(after)
+
+
 def resumed(before: Rollout, event: events.Resumed, after: Rollout) -> None:
     """A pause ends where it began, and what was baked before is lost."""
     if isinstance(before.state, states.Paused):
@@ -222,6 +248,8 @@ LAWS: dict[type, Callable[..., None]] = {
     events.Resumed: resumed,
     events.Approved: approved,
     events.Promoted: promoted,
+    events.Ended: ended,
+    events.Superseded: superseded,
 }
 
 
@@ -235,7 +263,11 @@ def check(before: Rollout, event: Event, after: Rollout) -> None:
     assert shows <= shown or isinstance(event, events.Applied) or completes
     assert shows <= shown or is_within(before, event)
     assert shows == 0 or not isinstance(after.state, states.Stopped)
-    if isinstance(before.state, states.Paused) and isinstance(after.state, states.Advancing):
+    assert after.begun or shows == 0
+    assert after.begun >= before.begun
+    assert after.begun == before.begun or isinstance(event, events.Ended)
+    goes_on = isinstance(after.state, states.Queued | states.Advancing)
+    if isinstance(before.state, states.Paused) and goes_on:
         assert isinstance(event, events.Resumed)
     if after.accepted - before.accepted:
         assert isinstance(event, events.Resumed)
@@ -294,6 +326,12 @@ def test_every_state_of_small_plans_is_lawful(capsys: pytest.CaptureFixture[str]
     found = [explored(plan, most=STATES) for plan in SHORT]
     assert all(each.is_whole for each in found)
     assert told(found, capsys) > 10_000
+
+
+@pytest.mark.law("A10")
+def test_the_states_of_a_queued_release_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+    """It begins in its turn and not before, and may be stopped and superseded there."""
+    assert told([explored(QUEUED, most=QUEUED_STATES)], capsys) == QUEUED_STATES
 
 
 @pytest.mark.law("A9")
@@ -412,6 +450,46 @@ def test_the_search_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(*BUGS[bug])
     with pytest.raises(AssertionError):
         explored(small(rings=1, people=True), most=STATES)
+
+
+QUEUES: dict[str, tuple[str, object]] = {
+    "nobody waits for others": (
+        "safedeploy.queues.ended",
+        lambda rollout, state, event: states.Pending(0, event.at),
+    ),
+    "whoever is over has let everybody through": (
+        "safedeploy.rollouts.TRANSITIONS",
+        replaced(
+            events.Ended,
+            lambda rollout, state, event: attrs.evolve(
+                rollout, state=states.Pending(0, event.at), begun=True
+            ),
+        ),
+    ),
+    "what is paused isn't superseded": (
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Paused, events.Superseded)),
+    ),
+    "whoever likes supersedes": ("safedeploy.queues.supersedes", lambda rollout, event: True),
+    "what is queued can't be stopped": (
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Queued, events.Aborted)),
+    ),
+    "nobody is called for who waits too long": (
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Queued, events.Woken)),
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", QUEUES)
+def test_the_search_finds_a_planted_bug_of_queues(
+    bug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Likewise, where a rollout waits for others."""
+    monkeypatch.setattr(*QUEUES[bug])
+    with pytest.raises(AssertionError):
+        explored(QUEUED, most=QUEUED_STATES)
 
 
 @pytest.mark.parametrize("bug", FREEZES)

@@ -26,7 +26,7 @@ from safedeploy.sampling import Sampler
 from safedeploy.sources import Source
 from safedeploy.states import Rollout
 from safedeploy.verdicts import Finding, Verdict
-from tests import test_logbooks, test_rollouts
+from tests import test_logbooks, test_queueing, test_rollouts
 from tests.laws import (
     test_advance,
     test_breaking,
@@ -696,6 +696,7 @@ MUTANTS = [
     ),
     *(Mutant(*planted) for planted in test_sharing.SHARING_MUTANTS),
     *(Mutant(*planted) for planted in test_breaking.BREAKING_MUTANTS),
+    *(Mutant(*planted) for planted in test_queueing.QUEUEING_MUTANTS),
     *(Mutant(*planted) for planted in test_freezes.FREEZING_MUTANTS),
 ]
 
@@ -723,6 +724,7 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
         test_freezes,
         test_gating,
         test_logbooks,
+        test_queueing,
         test_record,
         test_recovery,
         test_reloading,

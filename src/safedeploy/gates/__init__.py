@@ -1,6 +1,6 @@
 """Gates: what must be shown before a ring begins, and before it is left."""
 
-from safedeploy.gates.algebra import AtLeast, Gate, at_least, leaves, refuse_twins
+from safedeploy.gates.algebra import AtLeast, Gate, a_quorum, at_least, leaves, refuse_twins
 from safedeploy.gates.approvals import Approval
 from safedeploy.gates.checks import REPORT, Answer, Check, Report, Run
 from safedeploy.gates.showings import Opening, Shown, Word
@@ -19,6 +19,7 @@ __all__ = [
     "Shown",
     "Within",
     "Word",
+    "a_quorum",
     "at_least",
     "leaves",
     "refuse_twins",

@@ -69,6 +69,8 @@ _UNKNOWN = '{ "$":"Renamed", "at":{"$":"time","is":"2026-01-01T00:00:00+00:00"},
 
 EVERY_EVENT: tuple[Event, ...] = (
     events.Started(AT, _CHANGE, _PLAN, 2, _FLAG),
+    events.Ended(AT, "flag:shop@1/0f0f/1"),
+    events.Superseded(AT, "flag:shop@3/0f0f/1"),
     events.Answered(AT, "signed", Answer.HOLDS, "not yet"),
     events.Applied(AT, "all", 1),
     events.Assessed(AT, _EVIDENCE, Health(AT, AT, ()), timedelta(microseconds=1)),
