@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from safedeploy.__main__ import main, parser
-from safedeploy.documents import parse, read
+from safedeploy.blueprints import parse, read
 from safedeploy.terminals import Exit
 
 ROOT = Path(__file__).parents[1]

@@ -29,8 +29,8 @@ from safedeploy import (
     fold,
 )
 from safedeploy.__main__ import COMMANDS, main
+from safedeploy.blueprints import parse, read
 from safedeploy.clocks import SystemClock
-from safedeploy.documents import parse, read
 from safedeploy.events import Aborted, Alerted, Event, Killed, Unknown
 from safedeploy.pipelines import EVERY
 from safedeploy.screens import WIDTH

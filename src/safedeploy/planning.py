@@ -7,8 +7,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import timedelta
 from pathlib import Path
 
-from safedeploy import documents
-from safedeploy.documents import Document
+from safedeploy import blueprints
+from safedeploy.blueprints import Blueprint
 from safedeploy.errors import DefinitionError
 from safedeploy.explanations import Facts
 from safedeploy.forecasts import Forecast, RingForecast
@@ -89,13 +89,13 @@ def _waiver(text: str) -> tuple[str, str]:
     return name, reason
 
 
-def _read(path: str) -> Document:
+def _read(path: str) -> Blueprint:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it isn't UTF-8"
         raise DefinitionError("plan", path, f"give a file that can be read: {why}") from None
-    return documents.read(documents.parse(text, Path(path).suffix.removeprefix(".")))
+    return blueprints.read(blueprints.parse(text, Path(path).suffix.removeprefix(".")))
 
 
 # What programs read

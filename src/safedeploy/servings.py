@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from safedeploy import projections
+from safedeploy.arms import Asked
 from safedeploy.exposures import Project
 from safedeploy.flights import Flight
 from safedeploy.metrics import Tallies
 from safedeploy.rollouts import exposure
-from safedeploy.tallies import Asked
 from safedeploy.watches import Watches
 
 

@@ -1,4 +1,4 @@
-"""Documents: plans as data."""
+"""Blueprints: plans as data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from safedeploy import (
     since,
     spans,
 )
-from safedeploy.documents import CHOICES, TABLES, Document, parse, read, sorts, write
+from safedeploy.blueprints import CHOICES, TABLES, Blueprint, parse, read, sorts, write
 from safedeploy.errors import DefinitionError
 from tests.test_records import Ceiling, plans
 
@@ -160,7 +160,7 @@ def test_a_text_makes_a_plan() -> None:
     found = read(parse(TOML, "toml"))
 
     assert (
-        Document(
+        Blueprint(
             plan=PLAN,
             traffic=Traffic(per_minute=600, failing=0.01),
             waive={"one-ring": "a small shop"},
@@ -223,7 +223,7 @@ def test_what_only_code_can_make_is_not_written(health: HealthModel, field: str,
 
 
 def test_a_document_can_hold_every_field_but_strata() -> None:
-    """A field that a kind gains needs a form in documents, or is left to code by name."""
+    """A field that a kind gains needs a form in blueprints, or is left to code by name."""
     kinds = [*TABLES.values(), *(kind for each in CHOICES.values() for kind in each.values())]
     left = {
         (kind.__name__, name)

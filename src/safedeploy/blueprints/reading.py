@@ -14,7 +14,7 @@ from typing import Any, cast
 import attrs
 
 from safedeploy import spans
-from safedeploy.documents.sorts import CHOICES, TABLES, fields, joined
+from safedeploy.blueprints.sorts import CHOICES, TABLES, fields, joined
 from safedeploy.errors import DefinitionError
 from safedeploy.gates import Check, Run
 from safedeploy.health import HealthModel
@@ -30,7 +30,7 @@ _BESIDES = ("traffic", "waive")
 
 
 @attrs.frozen(kw_only=True)
-class Document:
+class Blueprint:
     """Hold a plan, and what a review of it asks for.
 
     Attributes:
@@ -63,7 +63,7 @@ def parse(text: str, form: str) -> Mapping[str, Any]:
     return _table(data, "document")
 
 
-def read(data: Mapping[str, Any], *, checks: Mapping[str, Run] = NOTHING) -> Document:
+def read(data: Mapping[str, Any], *, checks: Mapping[str, Run] = NOTHING) -> Blueprint:
     """Make a document of data.
 
     Args:
@@ -84,7 +84,7 @@ def read(data: Mapping[str, Any], *, checks: Mapping[str, Run] = NOTHING) -> Doc
     except RecursionError:
         raise DefinitionError("document", "...", "nest it less deeply") from None
     _refuse_strangers("checks", checks, [gate.name for gate in plan.all_gates])
-    return Document(plan=plan, traffic=met, waive=waive)
+    return Blueprint(plan=plan, traffic=met, waive=waive)
 
 
 def _from_json(text: str) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 import attrs
 
 from safedeploy import spans
+from safedeploy.blueprints.sorts import CHOSEN, TABLES, joined
 from safedeploy.digests import is_default
-from safedeploy.documents.sorts import CHOSEN, TABLES, joined
 from safedeploy.errors import DefinitionError
 from safedeploy.gates import Check
 from safedeploy.plans import Plan

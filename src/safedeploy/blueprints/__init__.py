@@ -1,4 +1,4 @@
-"""Documents: plans as data, in JSON or TOML, for pipelines and for people who don't write Python.
+"""Blueprints: plans as data, in JSON or TOML, for pipelines and for people who don't write Python.
 
 A document has the fields of a `Plan`, by name, and beside them what a review asks for: `traffic`,
 and `waive` with reasons by the names of lints. A table has the fields of one value. Where several
@@ -9,8 +9,8 @@ may be left out.
 A document holds no code: checks are in it by name, and whoever reads it gives their functions.
 """
 
-from safedeploy.documents.reading import Document, parse, read
-from safedeploy.documents.sorts import CHOICES, TABLES
-from safedeploy.documents.writing import write
+from safedeploy.blueprints.reading import Blueprint, parse, read
+from safedeploy.blueprints.sorts import CHOICES, TABLES
+from safedeploy.blueprints.writing import write
 
-__all__ = ["CHOICES", "TABLES", "Document", "parse", "read", "write"]
+__all__ = ["CHOICES", "TABLES", "Blueprint", "parse", "read", "write"]
