@@ -36,10 +36,12 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.clocks import SystemClock as SystemClock
     from safedeploy.components import Component as Component
     from safedeploy.contexts import Context as Context
+    from safedeploy.documents import Definitions as Definitions
     from safedeploy.engine import Engine as Engine
     from safedeploy.errors import ApprovalRefusedError as ApprovalRefusedError
     from safedeploy.errors import CircuitOpenError as CircuitOpenError
     from safedeploy.errors import DefinitionError as DefinitionError
+    from safedeploy.errors import DefinitionsInvalidError as DefinitionsInvalidError
     from safedeploy.errors import JournalConflictError as JournalConflictError
     from safedeploy.errors import JournalInvalidError as JournalInvalidError
     from safedeploy.errors import JournalUnavailableError as JournalUnavailableError
@@ -123,10 +125,11 @@ _ROOMS = {
     "clocks": "Clock SystemClock",
     "components": "Component",
     "contexts": "Context",
+    "documents": "Definitions",
     "engine": "Engine",
-    "errors": "ApprovalRefusedError CircuitOpenError DefinitionError JournalConflictError"
-    " JournalInvalidError JournalUnavailableError OverrideRefusedError PromotionRefusedError"
-    " ReleaseRefusedError RolloutNotFoundError RolloutStateError"
+    "errors": "ApprovalRefusedError CircuitOpenError DefinitionError DefinitionsInvalidError"
+    " JournalConflictError JournalInvalidError JournalUnavailableError OverrideRefusedError"
+    " PromotionRefusedError ReleaseRefusedError RolloutNotFoundError RolloutStateError"
     " SafeDeployError",
     "flags": "FeatureFlag Prerequisite Reason Resolution Rule",
     "forecasts": "Forecast",

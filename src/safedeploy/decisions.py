@@ -17,7 +17,7 @@ from safedeploy.people import Person, person, who
 
 if TYPE_CHECKING:  # whoever only asks flags doesn't wait for it
     from safedeploy.fleets import Fleet
-    from safedeploy.moves import Definitions, Reloaded
+    from safedeploy.moves import Flags, Reloaded
     from safedeploy.overrides import Override
     from safedeploy.plans import Plan
     from safedeploy.sources import Source
@@ -136,7 +136,7 @@ class Decisions(abc.ABC):
 
     def reload(
         self,
-        definitions: Definitions,
+        definitions: Flags,
         *,
         plan: Plan | None = None,
         unguarded: str | None = None,
@@ -168,7 +168,7 @@ class Decisions(abc.ABC):
 
     def follow(
         self,
-        read: Callable[..., Definitions],
+        read: Callable[..., Flags],
         path: str | PathLike[str] | None = None,
         *,
         plan: Plan | None = None,

@@ -43,6 +43,42 @@ class DefinitionError(SafeDeployError, ValueError):
     """A flag, ring, plan or signal can't be what it was asked to be; raised where it is made."""
 
 
+class DefinitionsInvalidError(DefinitionError):
+    """Definitions can't be read from a file or text, or be written to one.
+
+    Attributes:
+        field: where it is, `flags.checkout.rules[2].when` say; or the format, where it isn't that.
+        source: the file; empty where it was a text.
+        line: the line, from 1, where a parser has told it; else None.
+        problems: everything that was found to be wrong, this one first.
+    """
+
+    def __init__(
+        self,
+        field: str,
+        value: object,
+        mend: str,
+        *,
+        source: str = "",
+        line: int | None = None,
+        others: tuple[DefinitionError, ...] = (),
+    ) -> None:
+        super().__init__(field, value, mend)
+        self.source = source
+        self.line = line
+        self._others = others
+
+    @property
+    def problems(self) -> tuple[DefinitionError, ...]:
+        """Everything that was found to be wrong, this one first."""
+        return (self, *self._others)
+
+    def __str__(self) -> str:
+        place = f"{self.source}:{self.line or ''}".strip(":")
+        first = f"{place}: {super().__str__()}" if place else super().__str__()
+        return "\n".join((first, *map(str, self._others)))
+
+
 class ReleaseRefusedError(SafeDeployError):
     """A release can't start; nothing was recorded and nobody is exposed."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from safedeploy.clocks import Clock
 from safedeploy.exposures import Exposures
 from safedeploy.journals import Journal
-from safedeploy.moves import Definitions, Reloaded, flags_of
+from safedeploy.moves import Flags, Reloaded, flags_of
 from safedeploy.reloads import How, Release, Reloads
 from safedeploy.rosters import Roster
 from safedeploy.sources import Origin, Source
@@ -52,7 +52,7 @@ class Keeper:
         self.sources: tuple[Source, ...] = ()
         self.restart(lock)
 
-    def reload(self, definitions: Definitions, how: How) -> Reloaded:
+    def reload(self, definitions: Flags, how: How) -> Reloaded:
         """Compare definitions with what is served, and bring what differs to people."""
         flags = flags_of(definitions)
         with self._lock:

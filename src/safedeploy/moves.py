@@ -25,7 +25,7 @@ class HasFlags(Protocol):
         ...
 
 
-Definitions: TypeAlias = HasFlags | Mapping[str, FeatureFlag[Any]] | Iterable[FeatureFlag[Any]]
+Flags: TypeAlias = HasFlags | Mapping[str, FeatureFlag[Any]] | Iterable[FeatureFlag[Any]]
 """What a reload takes: flags, or what has them."""
 
 
@@ -90,7 +90,7 @@ class Reloaded:
         return "\n".join([repr(self).strip("<>"), *told[:SHOWN], *more])
 
 
-def flags_of(definitions: Definitions) -> dict[str, FeatureFlag[Any]]:
+def flags_of(definitions: Flags) -> dict[str, FeatureFlag[Any]]:
     """Return flags by key.
 
     Raises:

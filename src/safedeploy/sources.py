@@ -16,7 +16,7 @@ from safedeploy import telemetry
 from safedeploy.clocks import Clock
 from safedeploy.errors import SafeDeployError
 from safedeploy.flags import FeatureFlag
-from safedeploy.moves import SHOWN, Definitions, Reloaded, flags_of
+from safedeploy.moves import SHOWN, Flags, Reloaded, flags_of
 
 Reload: TypeAlias = Callable[[Mapping[str, FeatureFlag[Any]]], Reloaded]
 """Reloads definitions, in one of the ways that `Engine.reload` knows."""
@@ -33,13 +33,11 @@ class Origin:
     """
 
     name: str
-    read: Callable[[], Definitions]
+    read: Callable[[], Flags]
     mark: Callable[[], Hashable]
 
     @classmethod
-    def of(
-        cls, read: Callable[..., Definitions], path: str | PathLike[str] | None = None
-    ) -> Origin:
+    def of(cls, read: Callable[..., Flags], path: str | PathLike[str] | None = None) -> Origin:
         """Return the origin that is read with a path, or with nothing, which changes each time."""
         if path is None:
             return cls(getattr(read, "__qualname__", type(read).__qualname__), read, object)

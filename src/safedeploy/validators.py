@@ -51,7 +51,8 @@ def frozen(given: Mapping[Any, Any]) -> Mapping[Any, Any]:
 
 def several(given: Iterable[T]) -> tuple[T, ...]:
     """Convert any iterable to a tuple; leave anything else alone, for a validator to refuse."""
-    return tuple(given) if isinstance(given, Iterable) else given
+    # It is known sooner what is a tuple than what is iterable.
+    return tuple(given) if isinstance(given, (tuple, Iterable)) else given
 
 
 def a(*kinds: type) -> Validator:
@@ -60,6 +61,8 @@ def a(*kinds: type) -> Validator:
     mend = f"give {'an' if names[0].upper() in 'AEIOU' else 'a'} {names}"
 
     def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if type(value) in kinds:
+            return  # sooner than by asking
         # To Python a truth value is a number.
         if not isinstance(value, kinds) or (isinstance(value, bool) and {*kinds} <= {int, float}):
             raise DefinitionError(field.name, value, mend)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from itertools import chain, starmap
+from itertools import starmap
 from typing import Any, TypeAlias, cast
 
 import attrs
@@ -120,12 +120,16 @@ class _Several(Audience):
 
     def __attrs_post_init__(self) -> None:
         # Only what is new is looked at: else a long chain would be looked through at every link.
-        kind, given = type(self), _checked(self.audiences)
-        flat = (part.parts if isinstance(part, kind) else (part,) for part in given)
+        kind, depth, size = type(self), 0, 0
+        flat: list[Audience] = []
+        for part in _checked(self.audiences):
+            same = type(part) is kind
+            flat += part.parts if same else (part,)
+            depth, size = max(depth, part.depth + (not same)), size + part.size
         put = object.__setattr__
-        put(self, "audiences", tuple(chain.from_iterable(flat)))
-        put(self, "_depth", max(part.depth + (not isinstance(part, kind)) for part in given))
-        put(self, "_size", sum(part.size for part in given))
+        put(self, "audiences", tuple(flat))
+        put(self, "_depth", depth)
+        put(self, "_size", size)
         check_extent(self)
 
     @property

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 
 import attrs
 
 from safedeploy import validators
 from safedeploy.audiences.algebra import Audience
-from safedeploy.audiences.comparisons import Comparison
+from safedeploy.audiences.comparisons import MOST_VALUES, Comparison
 from safedeploy.contexts import Scalar
 from safedeploy.errors import DefinitionError, shown
 
@@ -42,11 +43,13 @@ class Attribute:
         """Let in contexts whose attribute is one of these values.
 
         Raises:
-            DefinitionError: `values` is a single text; each of its letters would be a value.
+            DefinitionError: `values` is a single text, each of whose letters would be a value; or
+                there are more than 10,000: that is what groups are for.
         """
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise DefinitionError("values", values, f"give a list, such as [{shown(values)}]")
-        return self._compared("is_in", *values)
+        # One more than may be: however many there are, no more are looked at.
+        return self._compared("is_in", *islice(values, MOST_VALUES + 1))
 
     def contains(self, value: Scalar) -> Audience:
         """Let in contexts whose attribute is a sequence with this value in it.

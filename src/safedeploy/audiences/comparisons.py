@@ -18,6 +18,9 @@ from safedeploy.errors import DefinitionError, shown
 
 Test: TypeAlias = Callable[[AttributeValue], bool]
 
+MOST_VALUES = 10_000
+"""With how many values an attribute may be compared."""
+
 MOST_BITS = 14_000
 """How large a whole number in a definition may be."""
 
@@ -56,6 +59,9 @@ class Comparison(Audience):
         if self.operator not in OPERATORS:
             mend = f"choose one of {', '.join(OPERATORS)}{_nearest(self.operator)}"
             raise DefinitionError("operator", self.operator, mend)
+        if len(self.values) > MOST_VALUES:
+            mend = f"give {MOST_VALUES:,} at most, or ask for a group"
+            raise DefinitionError("values", f"{len(self.values):,} values", mend)
         for value in self.values:
             checked_scalar("values", value)
         number = OPERATORS[self.operator].takes

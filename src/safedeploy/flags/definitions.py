@@ -104,9 +104,10 @@ class FeatureFlag(Generic[T]):
 
     def __attrs_post_init__(self) -> None:
         self._check(self.off)
-        for served in (self.default, *(rule.variant for rule in self.rules)):
-            for variant in outcomes.named(served):
-                self._check(variant)
+        for served in (self.default, *[rule.variant for rule in self.rules]):
+            if type(served) is not str or served not in self.variants:
+                for variant in outcomes.named(served):
+                    self._check(variant)
         if self.prerequisites:
             fields.check_prerequisites(self)
         if not fields.are_simple(self.variants):

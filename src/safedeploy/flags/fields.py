@@ -51,7 +51,7 @@ def kept(given: Mapping[str, T]) -> Mapping[str, T]:
     """
     if given is SWITCH:
         return given
-    named = isinstance(given, Mapping) and all(isinstance(name, str) for name in given)
+    named = isinstance(given, Mapping) and _named(given)
     if not named or not given:
         raise DefinitionError("variants", given, "give at least one value, by variant name")
     for name, value in given.items():
@@ -63,7 +63,11 @@ def kept(given: Mapping[str, T]) -> Mapping[str, T]:
 
 def are_simple(variants: Mapping[str, object]) -> bool:
     """Tell whether no value can be changed by whoever is served it."""
-    return variants is SWITCH or all(type(it) in _CONSTANT for it in variants.values())
+    return variants is SWITCH or _CONSTANT.issuperset(map(type, variants.values()))
+
+
+def _named(given: Mapping[Any, object]) -> bool:
+    return {*map(type, given)} == {str} or all(isinstance(name, str) for name in given)
 
 
 def _can_be_kept(value: object) -> bool:
