@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -132,6 +133,18 @@ def test_new_flags_may_require_each_other() -> None:
     assert Fate.RELEASED is found.moves["two"].fate
     assert "'two' requires it" in found.moves["one"].why
     assert ({False}, {True}) == (values(engine, one), values(engine, coded))
+
+
+def test_definitions_that_nobody_has_any_more_are_forgotten() -> None:
+    """However often a new flag is reloaded, and as whichever value, memory doesn't grow."""
+    engine = stocked()
+    new = FeatureFlag.boolean("new").serve("on")
+    for _ in range(50):
+        handle = attrs.evolve(new)
+        engine.reload([handle], plan=PLAN)
+        assert {False} == values(engine, handle)
+    gc.collect()
+    assert 3 > len(engine._exposures._sightings._loaded)
 
 
 def test_a_flag_that_settled_meanwhile_is_required_as_it_is() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from safedeploy.audiences import Group
@@ -24,6 +25,14 @@ from safedeploy.sources import Source
 from safedeploy.testing import FakeClock
 from tests.laws.histories import START
 from tests.laws.test_reloading import PLAN
+
+
+@pytest.fixture(autouse=True)
+def structlog_as_it_was() -> Iterator[None]:
+    """Leave no trace of what was captured: elsewhere, structlog isn't configured."""
+    yield
+    structlog.reset_defaults()
+
 
 SECOND = timedelta(seconds=1)
 PERSON = Context("user-17")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 from safedeploy.flags import FeatureFlag
 
@@ -26,7 +27,8 @@ class Sightings:
         self._flags: dict[str, FeatureFlag[Any]] = {}
         self._sought: set[str] = set()
         self._expired: set[str] = set()
-        self._loaded: set[object] = set()
+        # By the marks' ids: a definition that nobody has any more is forgotten.
+        self._loaded: WeakValueDictionary[int, FeatureFlag[Any]] = WeakValueDictionary()
 
     def get(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that was asked last."""
@@ -35,11 +37,11 @@ class Sightings:
     def coded(self, key: str) -> FeatureFlag[Any] | None:
         """Return the definition that the code has, if it was asked."""
         flag = self._flags.get(key)
-        return None if flag is None or flag.mark in self._loaded else flag
+        return None if flag is None or id(flag.mark) in self._loaded else flag
 
     def stable(self, flag: FeatureFlag[Any]) -> FeatureFlag[Any]:
         """Return what serves a flag that nothing has settled yet."""
-        if flag.mark not in self._loaded:
+        if id(flag.mark) not in self._loaded:
             return flag
         return self.coded(flag.key) or flag.disable()
 
@@ -56,7 +58,7 @@ class Sightings:
         """Remember a definition, and those that it requires; tell whether somebody sought one."""
         if len(self._flags) >= self._most:
             self._flags, self._sought, self._expired = {}, set(), set()
-        if flag.mark not in self._loaded or flag.key not in self._flags:
+        if id(flag.mark) not in self._loaded or flag.key not in self._flags:
             self._flags[flag.key] = flag
         was_sought = flag.key in self._sought
         self._sought.discard(flag.key)
@@ -72,8 +74,8 @@ class Sightings:
         left = [flag for key, flag in loaded.items() if key not in settled]
         while left:
             flag = left.pop()
-            if flag.mark not in self._loaded:
-                self._loaded.add(flag.mark)
+            if id(flag.mark) not in self._loaded:
+                self._loaded[id(flag.mark)] = flag
                 required = [each.flag for each in flag.prerequisites if each.key in loaded]
                 left += [it for it in required if it is not None and it.key not in settled]
 

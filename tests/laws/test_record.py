@@ -175,11 +175,12 @@ def test_tallies_are_bounded(customers: int) -> None:
 @pytest.mark.law("S1")
 def test_compiled_flags_are_bounded() -> None:
     """An application that makes up flags for ever doesn't fill the memory."""
-    engine = Engine()
     with patch.object(exposures, "FLAGS", 100):
+        engine = Engine()
         for number in range(1000):
             engine.value(FeatureFlag.boolean(f"flag-{number}", when=Percentage(5)), Context("u"))
             assert len(engine._exposures.served) <= 100
+            assert len(engine._exposures._sightings._flags) <= 100
 
 
 @pytest.mark.law("S1")
