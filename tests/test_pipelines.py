@@ -31,7 +31,7 @@ from safedeploy import (
 from safedeploy.__main__ import COMMANDS, main
 from safedeploy.blueprints import parse, read
 from safedeploy.clocks import SystemClock
-from safedeploy.events import Aborted, Alerted, Event, Killed, Unknown
+from safedeploy.events import Aborted, Alerted, Event, Killed, RecoveryStarted, Unknown
 from safedeploy.pipelines import EVERY
 from safedeploy.screens import WIDTH
 from safedeploy.states import Completed, Rollout
@@ -199,6 +199,7 @@ def test_a_review_is_there_for_programs(world: World) -> None:
         weakness[key] for key in ("lint", "practice", "severity", "ring")
     )
     assert read(parse(Path(path).read_text(), "toml")).plan.digest == facts["digest"]
+    assert [None] == [it["ring"] for it in facts["weaknesses"] if it["lint"] == "one-sided"]
 
 
 def test_a_forecast_is_told(world: World) -> None:
@@ -214,7 +215,8 @@ def test_a_forecast_is_told(world: World) -> None:
     facts = world.facts()
     assert forecast.takes
     assert forecast.takes.total_seconds() == facts["takes_seconds"]
-    assert ["canary", "everyone"] == [ring["ring"] for ring in facts["rings"]]
+    told = [(ring["ring"], ring["percent"]) for ring in facts["rings"]]
+    assert [("canary", 10.0), ("everyone", 95.0)] == told
 
 
 def test_what_is_infinite_is_null(world: World) -> None:
@@ -289,13 +291,16 @@ def test_a_gate_holds_until_its_ring_was_left(world: World) -> None:
     assert Exit.OPENS == world.on("gate", "--ring", "everyone")
 
 
+@pytest.mark.parametrize("after", [[], [RecoveryStarted(START, "at once")]])
 @pytest.mark.parametrize("number", range(1, 9))
-def test_a_gate_fails_once_a_rollout_has_halted(world: World, number: int) -> None:
+def test_a_gate_fails_once_a_rollout_has_halted(
+    world: World, number: int, after: list[Event]
+) -> None:
     """What was withdrawn opens no gate, not even that of a ring that was left."""
-    world.keep([*PASSED[:number], Aborted(START, "person-7", "no")])
+    world.keep([*PASSED[:number], Aborted(START, "person-7", "no"), *after])
 
     assert Exit.FAILS == world.on("gate", "--ring", "canary")
-    assert world.out.getvalue().startswith("fails: halted, ring ")
+    assert world.out.getvalue().startswith(f"fails: {'recovering' if after else 'halted'}, ring ")
     assert world.out.getvalue().endswith("; no\n")
 
 
@@ -400,6 +405,7 @@ def test_people_approve_by_it(world: World) -> None:
     assert world.out.getvalue().startswith("recorded: pending, ring canary (1 of 2)")
     assert "pending" == world.rollout().state.label
 
+    assert Exit.FAILS == world.on("approve", "--by", "person-9", *role, "--gate", "cooks")
     done = world.on("approve", rollout.id, "--by", "person-9", *role, "--gate", role[1], "--json")
     assert Exit.OPENS == done
     assert ("opens", rollout.id) == (world.facts()["outcome"], world.facts()["rollout"]["id"])
@@ -492,7 +498,9 @@ def test_a_decision_on_nothing_is_a_misuse(world: World) -> None:
     assert "choose one of new-checkout" in world.err.getvalue()
 
 
-def test_what_could_not_be_recorded_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_recorded_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """An engine would try again; a command ends, and so it must not say that it is done."""
     rollout = world.release()
     monkeypatch.setattr(SqliteJournal, "append", lambda *_, **__: 1 / 0)
@@ -500,6 +508,7 @@ def test_what_could_not_be_recorded_is_said(world: World, monkeypatch: pytest.Mo
     assert Exit.HOLDS == world.on("halt", "--by", "person-9", "--reason", "no")
     assert "it couldn't be recorded now: ask again" in world.err.getvalue()
     assert rollout.version == len(SqliteJournal(world.path).read(rollout.id))
+    assert "" == capsys.readouterr().out  # what was logged is for people
 
 
 # What is seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager, redirect_stdout
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from difflib import get_close_matches
 
@@ -236,11 +236,7 @@ def _engine(path: str, terminal: Terminal) -> Generator[Engine]:
     """Open an engine on a journal that is there, to tell it what people decide."""
     from safedeploy.journals import SqliteJournal
 
-    with closing(SqliteJournal(path, read_only=True)) as journal:
-        head = journal.head()
-    writable = SqliteJournal(path, head=head, patience=PATIENCE)
-    # What an engine logs is for people, and what was asked for may be for a program.
-    with closing(writable) as journal, redirect_stdout(terminal.err):
+    with closing(SqliteJournal(path, patience=PATIENCE)) as journal:
         yield Engine(journal=journal, clock=terminal.clock)
 
 
