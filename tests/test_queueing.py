@@ -25,7 +25,7 @@ from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import Usage
 from safedeploy.states import Moving, Queued, Rollout
 from safedeploy.testing import FakeClock
-from tests.laws.histories import EVERY, START
+from tests.laws.histories import BEHIND, EVERY, START, approved, started
 from tests.test_gated import noted
 
 FLAG = FeatureFlag("search", {"old": "old", "new": "new", "newer": "newer"}, "old")
@@ -201,6 +201,13 @@ def test_a_pause_in_the_queue_is_decided_by_a_person() -> None:
     assert "queued" == office.engine.resume(second, by="8", reason="fine").state.label
     office.tick()
     assert "baking" == office.label(second)
+
+
+def test_nobody_approves_what_is_paused_in_the_queue() -> None:
+    """Nothing is asked for yet."""
+    begun = rollouts.begin(started(people=True, behind=BEHIND))
+    paused = rollouts.following(begun, events.Alerted(START, by_user=False, reason="odd"))
+    assert paused.state == rollouts.following(paused, approved(paused, "owners", START)).state
 
 
 def test_who_waits_for_long_calls_a_person() -> None:
