@@ -29,7 +29,7 @@ def opened(journal: MemoryJournal, seen: list[Any] | None = None) -> Roster:
     """Open a roster on a journal."""
     observers = [] if seen is None else [lambda event, after: seen.append((event, after))]
     clock, exposures = FakeClock(), Exposures()
-    tallies, watches = Tallies("7-me", clock.monotonic), Watches(clock, exposures)
+    tallies, watches = Tallies("7-me", clock.monotonic), Watches(clock, exposures, list)
     return Roster(journal, observers, exposures, tallies, watches)
 
 

@@ -68,6 +68,17 @@ def test_a_trip_withdraws_at_once() -> None:
     assert isinstance(shop.rollout.state, states.Baking)
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_trip_wakes_the_ticker(*, shared: bool) -> None:
+    """So it is recorded at once, whatever the intervals are; also where a person is to look."""
+    shop = Watched()
+    shop.calls("old", 40, fails=shared)
+    shop.calls("new", 9, fails=True)
+    shop.engine._ticker._wake.clear()
+    shop.call("new", fails=True)
+    assert shop.engine._ticker._wake.is_set()
+
+
 def test_a_trip_halts_with_the_breaker_as_evidence() -> None:
     """The next tick records what both arms did, and recovers; nobody is exposed again."""
     shop = Watched()

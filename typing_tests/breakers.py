@@ -7,7 +7,17 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from datetime import timedelta
 from typing import Any, assert_type
 
-from safedeploy import Breakers, CircuitBreaker, CircuitOpenError, FailureRate, Failures
+from safedeploy import (
+    Breakers,
+    CircuitBreaker,
+    CircuitOpenError,
+    Engine,
+    FailureRate,
+    Failures,
+    Settings,
+    TripsWhen,
+    telemetry,
+)
 from safedeploy.breakers import Guard, Metrics
 from safedeploy.circuits import AllHold, AnyHolds, Condition, State
 
@@ -16,6 +26,10 @@ tenants = Breakers(at_most=100, window=timedelta(seconds=10))
 
 assert_type(tenants["payments"], CircuitBreaker)
 assert_type(tenants.breaker("payments", key="acme"), CircuitBreaker)
+
+engine = Engine(breakers=Settings(window=20), breaker_observers=[telemetry.breaker_logs()])
+assert_type(engine.breakers, Breakers)
+assert_type(TripsWhen(failure_rate=0.5).beside(2.0), TripsWhen)
 
 # Every kind of function
 

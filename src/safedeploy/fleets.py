@@ -88,7 +88,7 @@ class Fleet(Hearing):
         self.breakers = Breakers.of(
             breakers, clock=clock, observers=(self.logbook.observe, *breaker_observers)
         )
-        self._watches = Watches(clock, exposures, breaker_observers)
+        self._watches = Watches(clock, exposures, changed, breaker_observers)
         self._roster = Roster(journal, observers, exposures, self._tallies, self._watches)
         self._operators = Operators(
             clock=clock, journal=journal, exposures=exposures, roster=self._roster

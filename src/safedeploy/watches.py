@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -40,6 +40,7 @@ class Watch:
         share: the share of contexts that the change has reached, above 0 and up to 1.
         clock: the time.
         shell: told to serve the stable definition.
+        changed: called when it has tripped, so that a tick is due.
         observers: of the canary's breaker.
     """
 
@@ -52,12 +53,13 @@ class Watch:
         *,
         clock: Clock,
         shell: Shell,
+        changed: Callable[[], object],
         observers: Sequence[Observer],
     ) -> None:
         self.flag = flag
         self.is_over = False
         self._scope = scope
-        self._shell = shell
+        self._shell, self._changed = shell, changed
         self._clock = clock
         self._observers = (self._observe, *observers)
         self._canary_when = _settings(when)
@@ -100,12 +102,14 @@ class Watch:
         return Trip(self._scope, verdict, _calls(canary), _calls(baseline))
 
     def _observe(self, _: object, notice: Notice) -> None:
-        is_trip = isinstance(notice, Transitioned) and notice.cause is Cause.TRIPPED
-        trip = self.look() if is_trip else None
+        if not isinstance(notice, Transitioned) or notice.cause is not Cause.TRIPPED:
+            return
+        trip = self.look()
         if trip and trip.verdict is Verdict.HALT:
             self._shell.withhold(self.flag)
             if self.is_over:  # it ended meanwhile, and what it held was let go
                 self._shell.let_go(self.flag)
+        self._changed()
 
 
 class Watches:
@@ -116,12 +120,19 @@ class Watches:
     Args:
         clock: the time.
         shell: told what to serve.
+        changed: called when a breaker has tripped, so that a tick is due.
         observers: of the canaries' breakers.
     """
 
-    def __init__(self, clock: Clock, shell: Shell, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        shell: Shell,
+        changed: Callable[[], object],
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self._clock = clock
-        self._shell = shell
+        self._shell, self._changed = shell, changed
         self._observers = tuple(observers)
         self._open: dict[str, Watch] = {}
         self._left: dict[str, tuple[str, Trip]] = {}
@@ -144,6 +155,7 @@ class Watches:
             percent / 100,
             clock=self._clock,
             shell=self._shell,
+            changed=self._changed,
             observers=self._observers,
         )
         return watch

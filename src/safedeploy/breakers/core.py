@@ -138,14 +138,15 @@ class Core:
         spared = permit.spare and at < permit.until and at - began < self._limit
         if spared and isinstance(error, Exception) and not self._lock._is_owned():
             with self._lock:
-                if self._passes is permit and permit.spare:
-                    taken = MOST - length_hint(permit.numbers)
-                    by, depth = taken - permit.marked + 1, permit.depth
+                tickets = self._passes
+                if tickets and tickets is permit and tickets.spare:
+                    taken = MOST - length_hint(tickets.numbers)
+                    by, depth = taken - tickets.marked + 1, tickets.depth
                     # No call from here on, and so no signal: all of it is noted, or nothing.
-                    permit.marks = permit.marks << (by if by < depth else depth) | 1  # noqa: FURB136
-                    permit.marked = taken
-                    permit.failed += 1
-                    permit.spare -= 1
+                    tickets.marks = tickets.marks << (by if by < depth else depth) | 1  # noqa: FURB136
+                    tickets.marked = taken
+                    tickets.failed += 1
+                    tickets.spare -= 1
                     return
         self._ended(permit, at, at - began, self._is_failure(error), error)
 
