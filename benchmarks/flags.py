@@ -8,6 +8,8 @@ with each other say so; the last ones are of memory, at its largest.
 
 from __future__ import annotations
 
+import gc
+import json
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +45,7 @@ from safedeploy import (
 )
 from safedeploy.arms import FAILURE, Asked
 from safedeploy.contexts import mixed
+from safedeploy.definitions import Definitions, dumps, loads
 from safedeploy.tallies import Tally
 from safedeploy.testing import FakeClock
 
@@ -264,6 +267,30 @@ def sizes(thing: Any, seen: set[int]) -> Iterator[int]:
         yield from sizes(part, seen)
 
 
+def loading(rounds: int) -> Row:
+    """Return how long a file of many flags takes to load, to parsing it as JSON alone."""
+    beta = [Attribute("plan").equals(f"beta-{number}") for number in range(50)]
+    flags = [
+        FeatureFlag(
+            f"flag-{number:05}",
+            {"old": "classic", "new": "one-page"},
+            "old",
+            description=f"What number {number} is for",
+        ).serve("new", when=beta[number % 50] & Percentage(number % 100))
+        for number in range(FLAGS)
+    ]
+    text = dumps(Definitions(flags))
+    ratios = [_took(loads, text) / _took(json.loads, text) for _ in range(rounds)]
+    return Row(f"loading {FLAGS:,} flags, to json.loads", None, median(ratios), 10.0)
+
+
+def _took(read: Callable[[str], object], text: str) -> float:
+    gc.collect()
+    began = BUSY()
+    read(text)
+    return BUSY() - began
+
+
 def people() -> range:
     return range(USERS)
 
@@ -300,6 +327,7 @@ def main() -> None:
     beta = Attribute("plan").equals("beta") | Percentage(20)
     rows.append(footprint("20 %", lambda it: FeatureFlag.boolean(it, when=Percentage(20)), 1024.0))
     rows.append(footprint("one rule and 20 %", lambda it: FeatureFlag.boolean(it, when=beta), None))
+    rows.append(loading(min(options.rounds, 11)))
     rows.append(memory(1_000_000, 300_000, 0.05))
     report("flags", yardstick, rows, as_json=options.json)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import itertools
 import math
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,3 +129,11 @@ def test_whatever_a_flag_is_asked_to_serve_or_require(thing: Any, other: Any) ->
         assert FLAG.serve(thing, when=other if isinstance(other, Group) else None).version
     with suppress(DefinitionError):
         assert FeatureFlag.boolean("f").require(FLAG, thing, other).version
+
+
+def test_an_attribute_is_compared_with_so_many_values_at_most() -> None:
+    """However many are given, no more are looked at than may be."""
+    for values in (range(10**12), itertools.count(), range(10_001)):
+        with pytest.raises(DefinitionError, match="give 10,000 at most, or ask for a group"):
+            Attribute("age").is_in(values)
+    assert Attribute("age").is_in(range(10_000)).matches(Context("a", {"age": 9_999}))

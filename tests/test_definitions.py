@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from safedeploy import FeatureFlag, Percentage
-from safedeploy.definitions import Definitions, dump, load
+from safedeploy.definitions import Definitions, dump, dumps, load
 from safedeploy.documents.formats import LARGEST
 from safedeploy.errors import DefinitionsInvalidError
 
@@ -77,3 +80,18 @@ def test_known_flags_may_be_required(tmp_path: Path) -> None:
     path = tmp_path / "flags.json"
     dump(Definitions([FeatureFlag.boolean("a").require(other, "on")]), path)
     assert load(path, known=[other]).flags["a"].prerequisites[0].flag is other
+
+
+@pytest.mark.long
+def test_a_guided_search_finds_no_text_that_escapes(tmp_path: Path) -> None:
+    """Texts that are grown from right documents read as they were written, or are refused."""
+    if find_spec("atheris") is None:
+        pytest.skip("no atheris here: it is for Linux, and for some versions of Python")
+    for number, form in enumerate(("json", "toml", "yaml")):
+        (tmp_path / form).write_bytes(bytes([number]) + dumps(SOME, format=form).encode())
+    script = str(Path(__file__).with_name("guided.py"))
+    options = ("-runs=3000", "-seed=1", "-max_len=2000", f"-artifact_prefix={tmp_path}/")
+    run = subprocess.run(
+        [sys.executable, script, str(tmp_path), *options], capture_output=True, check=False
+    )
+    assert 0 == run.returncode, run.stderr.decode()

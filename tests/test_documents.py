@@ -7,8 +7,10 @@ import itertools
 import json
 import math
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -26,15 +28,18 @@ from safedeploy.audiences import (
     Schedule,
     Segment,
     Split,
+    comparisons,
 )
 from safedeploy.definitions import Definitions, dumps, loads
 from safedeploy.digests import digest
+from safedeploy.documents import forms
 from safedeploy.documents.formats import LARGEST
 from safedeploy.documents.schemas import schema
+from safedeploy.documents.schemas import text as published
 from safedeploy.documents.values import MOST_FLAGS
 from safedeploy.errors import DefinitionError, DefinitionsInvalidError
 from safedeploy.flags import FeatureFlag, Prerequisite
-from tests.documents import JSON, definitions, nearly_right
+from tests.documents import JSON, OPERANDS, definitions, nearly_right
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
 FORMATS = ["json", "toml", "yaml"]
@@ -142,6 +147,21 @@ WRONG: list[tuple[Any, str, str]] = [
     ({"flags": {"f": {"variants": {"a": 1}}}}, "flags.f", "say what is served to everybody else"),
     ({"flags": {"f": {"variants": {}, "default": "a"}}}, "flags.f.variants", "at least one value"),
     ({"flags": {"f": {"variants": [], "default": "a"}}}, "flags.f.variants", "an object of values"),
+    ({"flags": {"f": {"default": {"split": {"on": 1}}}}}, "flags.f", "say which variant is the"),
+    (
+        {"flags": {"f": {"default": {"split": {"x": 1}}, "off": "off", "owner": "x"}}},
+        "flags.f.default",
+        "choose one of ['on', 'off']",
+    ),
+    (
+        {
+            "flags": {
+                "f": {"rules": [{"serve": each, "when": {"percent": 5}} for each in ["on", "x"]]}
+            }
+        },
+        "flags.f.rules[1].serve",
+        "choose one of ['on', 'off']",
+    ),
     ({"flags": {"f": {"rules": {}}}}, "flags.f.rules", "give an array, not an object"),
     ({"flags": {"f": {"rules": [1]}}}, "flags.f.rules[0]", "give an object with serve, when"),
     ({"flags": {"f": {"rules": [{}]}}}, "flags.f.rules[0]", "add what is missing: serve, when"),
@@ -359,6 +379,98 @@ def test_no_chain_of_prerequisites_goes_too_far() -> None:
         flags["f100"] = {}
         tree = {"flags": dict([*flags.items()][::step])}
         assert "use 32 at most" in refused(json.dumps(tree)).mend
+
+
+EARLY = Definitions([FeatureFlag.boolean("f", when=Percentage(5) | Group("staff"))])
+
+
+def at(depth: int, call: Callable[[], object]) -> object:
+    """Call a function from so many others."""
+    return at(depth - 1, call) if depth else call()
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: loads(TEXT, format="toml"), lambda: dumps(EARLY)], ids=["loads", "dumps"]
+)
+def test_however_deep_the_stack_is_one_kind_of_error_comes(call: Callable[[], object]) -> None:
+    """Who is almost out of stack is told as anybody else is."""
+    told: set[str] = set()
+    for depth in range(sys.getrecursionlimit()):
+        try:
+            at(depth, call)
+        except DefinitionsInvalidError as error:
+            told.add(error.mend)
+        except RecursionError:  # before it was called, or while the error was made
+            continue
+    assert any("nest less deeply" in mend for mend in told)
+
+
+def test_whatever_is_read_equal_leaves_are_one() -> None:
+    """Flags share the audiences that they have in common; true isn't 1."""
+    leaves = [{"attribute": "a", "equals": value} for value in (1, True, 1.0, 1, True)]
+    when = loads(json.dumps(rule({"all": leaves}))).flags["f"].rules[0].when
+    assert [int, bool, float, int, bool] == [type(each.values[0]) for each in when.parts]  # type: ignore[attr-defined]
+    assert when.parts[0] is when.parts[3]
+
+
+def test_fields_of_the_schema_are_the_operators() -> None:
+    """Whatever an attribute can be compared by, a document can say."""
+    assert {*comparisons.OPERATORS} == {*forms.COMPARISONS}
+    assert {*OPERANDS} == {*forms.COMPARISONS}
+
+
+# The schema
+
+
+def kinds() -> dict[str, Any]:
+    """Return a small right document with an object of each kind in it, by the kind."""
+    flag = {"variants": {"on": 1}, "default": "on", "within": {"percent": 5}}
+    rules = [{"serve": {"split": {"on": 1}}, "when": {"percent": 5}}]
+    asked = [{"flag": "other", "variants": ["on"]}]
+    document = {"flags": {"other": {}, "f": flag | {"rules": rules, "prerequisites": asked}}}
+    return document | {"layers": {"shop": {"shares": {"one": 40}}}}
+
+
+def objects(tree: Any) -> list[dict[str, Any]]:
+    """Return the objects of a tree that have fields, and not names."""
+    named = ("flags", "layers", "segments", "variants", "shares", "split")
+    found = [tree] if isinstance(tree, dict) else []
+    for name, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        if isinstance(part, dict | list):
+            inner = objects(part)
+            found += inner[1:] if name in named else inner
+    return found
+
+
+@pytest.mark.parametrize("number", range(len(objects(kinds()))))
+@pytest.mark.parametrize("change", ["add", "drop", "null", "type"])
+def test_what_has_another_structure_is_refused_by_both(number: int, change: str) -> None:
+    """Unknown and missing fields, nulls and other types: loader and schema agree."""
+    for name in [*objects(kinds())[number]]:
+        tree = kinds()
+        place = objects(tree)[number]
+        if change == "add":
+            place["unknown"] = 1
+        elif change == "drop":
+            del place[name]
+        else:
+            place[name] = None if change == "null" else 5.5 if name != "percent" else "5.5"
+        valid = VALIDATOR.is_valid(tree)
+        try:
+            loads(json.dumps(tree))
+        except DefinitionsInvalidError:
+            # An enum of names can't be said in a schema: who requires what isn't there.
+            assert not valid or (change == "drop" and name == "flags")
+        else:
+            assert valid
+
+
+def test_the_schema_is_published_as_it_is() -> None:
+    """The file in the docs is what the tables say, and a schema."""
+    jsonschema.Draft202012Validator.check_schema(schema())
+    path = Path(__file__).parents[1] / "docs" / "reference" / "definitions.schema.json"
+    told = "write it: python -c 'from safedeploy.documents.schemas import text; print(text())'"
+    assert path.read_text(encoding="utf-8").strip() == published().strip(), told
 
 
 # What is written

@@ -95,8 +95,6 @@ class Reader:
         except DefinitionError as error:
             raise _blamed(kind, given, error) from None
         except TypeError:
-            if kind.required <= tree.keys():
-                raise
             lacking = ", ".join(sorted(kind.required - tree.keys()))
             raise FaultError(tree, f"add what is missing: {lacking}") from None
 
@@ -229,12 +227,13 @@ def _formless(tree: Tree) -> FaultError:
 
 def _blamed(kind: Kind, given: Tree, error: DefinitionError) -> FaultError:
     """Return where in an object is what its constructor refuses."""
+    if kind is FLAG and error.field == "variant":
+        return FaultError(error.value, error.mend, _serving(given, error.value))
     for field in kind.fields.values():
         argument = field.argument
         if argument in given and (argument == error.field or given[argument] is error.value):
             return FaultError(error.value, error.mend, (field.name,))
-    path = _serving(given, error.value) if (kind, error.field) == (FLAG, "variant") else ()
-    return FaultError(error.value, error.mend, path)
+    return FaultError(error.value, error.mend)
 
 
 def _serving(flag: Tree, variant: object) -> Sequence[Step]:

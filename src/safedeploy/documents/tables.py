@@ -92,6 +92,8 @@ PREREQUISITES = Shape(
 def _flag(variants: Any = SWITCH, default: Any = None, **rest: Any) -> FeatureFlag[Any]:
     if default is None and variants is not SWITCH:
         raise DefinitionError("default", None, "say what is served to everybody else")
+    if isinstance(default, Split) and "off" not in rest:
+        raise DefinitionError("off", None, "say which variant is the off variant of a split flag")
     return FeatureFlag(variants=variants, default="off" if default is None else default, **rest)
 
 
@@ -115,7 +117,11 @@ FLAG = Kind(
         Field("prerequisites", PREREQUISITES, "What has to be so of other flags."),
         Field("rules", RULES, "Who gets what else; the first that matches decides."),
     ),
-    also={"dependentRequired": {"variants": ["default"]}},
+    also={
+        "dependentRequired": {"variants": ["default"]},
+        "if": {"required": ["default"], "properties": {"default": {"type": "object"}}},
+        "then": {"required": ["off"]},
+    },
 )
 LAYER = Kind(
     "layer",

@@ -76,9 +76,6 @@ class Writer:
         for name, thing in things.items():
             try:
                 written[name] = write(self, thing)
-            except RecursionError:
-                mend = "nest audiences and values less deeply"
-                raise FaultError("too much", mend, (part, name)) from None
             except DefinitionError as error:
                 raise below(error, part, name) from None
         return written
