@@ -247,6 +247,7 @@ KNOWN = {
     "datetime",
     "timedelta",
     "Verdict",
+    "OnNewVersion",
     *TABLES,
     *CHOICES,
 }

@@ -77,11 +77,9 @@ class Fleet(Hearing):
         poll: timedelta,
         changed: Callable[[], object],
     ) -> None:
-        self._clock = clock
+        self._clock, self._poll, self._changed = clock, poll, changed
         self._journal, self._source = journal, source
         self._exposures = exposures
-        self._poll = poll
-        self._changed = changed
         self._lock = threading.RLock()
         self._tallies = Tallies(_name(), clock.monotonic)
         self.logbook = Logbook(clock, journal, changed)

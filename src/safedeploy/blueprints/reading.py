@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import partial
+from types import MappingProxyType
 from typing import Any, cast
 
 import attrs
@@ -18,7 +21,7 @@ from safedeploy.blueprints.sorts import CHOICES, TABLES, fields, joined
 from safedeploy.errors import DefinitionError
 from safedeploy.gates import Check, Run
 from safedeploy.health import HealthModel
-from safedeploy.plans import Plan
+from safedeploy.plans import OnNewVersion, Plan
 from safedeploy.traffic import Traffic
 from safedeploy.validators import NOTHING
 from safedeploy.verdicts import Verdict
@@ -167,13 +170,24 @@ def _span(data: Any, path: str) -> timedelta:
     return span
 
 
-def _verdict(data: Any, path: str) -> Verdict:
-    if not isinstance(data, str) or data not in Verdict.__members__:
-        raise DefinitionError(path, data, _near(data, Verdict.__members__))
-    return Verdict[data]
+def _span_or_number(data: Any, path: str) -> Any:
+    return _span(data, path) if isinstance(data, str) else data
 
 
-_READERS = {"timedelta": _span, "Verdict": _verdict}
+def _member(kind: type[enum.Enum], data: Any, path: str) -> enum.Enum:
+    if not isinstance(data, str) or data not in kind.__members__:
+        raise DefinitionError(path, data, _near(data, kind.__members__))
+    return kind[data]
+
+
+_READERS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
+    {
+        "timedelta": _span,
+        "int | timedelta": _span_or_number,
+        "Verdict": partial(_member, Verdict),
+        "OnNewVersion": partial(_member, OnNewVersion),
+    }
+)
 
 
 def _table(data: Any, path: str) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from safedeploy.circuits import AllHold, AnyHolds, FailureRate, Failures, SlowCallRate, TripsWhen
 from safedeploy.components import Component
 from safedeploy.gates import Approval, AtLeast, Check, Within
 from safedeploy.health import HealthModel
@@ -32,7 +33,9 @@ def _named(*kinds: type[Any]) -> Mapping[str, type[Any]]:
     return MappingProxyType({kind.__name__: kind for kind in kinds})
 
 
-TABLES = _named(Plan, Ring, HealthModel, Component, RollbackPolicy, RollBack, Burn, Traffic)
+TABLES = _named(
+    Plan, Ring, HealthModel, Component, RollbackPolicy, RollBack, Burn, Traffic, TripsWhen
+)
 """The kinds that stand alone where they stand, by name."""
 
 CHOICES: Mapping[str, Mapping[str, type[Any]]] = MappingProxyType(
@@ -41,6 +44,7 @@ CHOICES: Mapping[str, Mapping[str, type[Any]]] = MappingProxyType(
         "Signal": _named(
             ErrorRate, Latency, Rate, Throughput, Objective, Threshold, UserReports, Usage
         ),
+        "Condition": _named(FailureRate, SlowCallRate, Failures, AllHold, AnyHolds),
         "Window": _named(Between, Days, Intersection, Union, Complement),
     }
 )
