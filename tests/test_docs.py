@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -35,6 +36,7 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+@cache
 def marked() -> dict[str, set[tuple[str, str]]]:
     """Return the tests that are marked with each law, by file and name."""
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)

@@ -16,6 +16,7 @@ EVERY_ERROR = [
     errors.JournalInvalidError,
     errors.JournalUnavailableError,
     errors.OverrideRefusedError,
+    errors.PromotionRefusedError,
     errors.ReleaseRefusedError,
     errors.RolloutStateError,
     errors.RolloutNotFoundError,

@@ -222,7 +222,8 @@ def test_another_rollout_in_flight_refuses() -> None:
     how: dict[str, Any]
     for how in ({"plan": PLAN}, {"unguarded": "it burns", "by": "7"}):
         move = engine.reload([third], **how).moves["shop"]
-        assert Move(Fate.REFUSED, f"wait until {rollout.id} is over, or abort it") == move
+        mend = f"wait until {rollout.id} is over, or abort it; or say on_new_version"
+        assert Move(Fate.REFUSED, mend) == move
     move = engine.reload([SHOP], plan=PLAN).moves["shop"]
     assert Move(Fate.UNCHANGED, f"{rollout.id} is in flight: abort it to keep this one") == move
     for how in ({"plan": attrs.evolve(PLAN, holdback=20)}, {"unguarded": "it burns", "by": "7"}):

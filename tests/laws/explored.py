@@ -132,10 +132,12 @@ def _strange(plan: Plan) -> Mapping[str, Move]:
 def _is_heard(event: Event, plan: Plan) -> bool:
     """Tell whether an event isn't about a gate that the plan doesn't have; one such is enough.
 
-    Nor about a breaker that it doesn't have.
+    Nor about a breaker or a queue that it doesn't have.
     """
     if isinstance(event, events.Tripped):
         return plan.breaker is not None
+    if isinstance(event, events.Ended):
+        return plan.conflict_group is not None
     names = {"nobody's", *(leaf.name for leaf in plan.all_gates)}
     return getattr(event, "gate", "nobody's") in names
 

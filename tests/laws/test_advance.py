@@ -262,12 +262,15 @@ def test_a_healthy_rollout_completes(history: tuple[Step, ...]) -> None:
 @pytest.mark.law("A12")
 @given(histories())
 def test_halt_halts(history: tuple[Step, ...]) -> None:
-    """A HALT about this attempt halts in the same transition, whatever the state and the ring."""
-    for rollout in reachable(history):
-        if isinstance(rollout.state, states.Moving):
-            event = assessed(rollout, Verdict.HALT, rollout.at)
-            late = attrs.evolve(event.evidence, scope=attrs.evolve(rollout.scope, ring="canary"))
-            for each in (event, attrs.evolve(event, evidence=late)):
-                after, _ = rollouts.transition(rollout, each)
-                assert isinstance(after.state, Halted)
-                assert each == after.state.cause
+    """A HALT about this attempt halts in the same transition, in any state and ring, or paused."""
+    for before in reachable(history):
+        alerted = rollouts.following(before, events.Alerted(before.at, by_user=False, reason="odd"))
+        for rollout in (before, alerted):
+            if isinstance(rollout.state, states.Moving):
+                event = assessed(rollout, Verdict.HALT, rollout.at)
+                ring = attrs.evolve(rollout.scope, ring="canary")
+                late = attrs.evolve(event, evidence=attrs.evolve(event.evidence, scope=ring))
+                for each in (event, late):
+                    after, _ = rollouts.transition(rollout, each)
+                    assert isinstance(after.state, Halted)
+                    assert each == after.state.cause
