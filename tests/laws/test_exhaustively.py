@@ -459,7 +459,7 @@ def test_the_search_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatc
     """With the bug in place, some state or step breaks a law."""
     monkeypatch.setattr(*BUGS[bug])
     with pytest.raises(AssertionError):
-        explored(small(rings=1, gates=0, people=True, late=2), most=STATES)
+        explored(small(rings=1, gates=0, people=True, late=1), most=STATES)
 
 
 QUEUES: dict[str, tuple[str, object]] = {
