@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from safedeploy.doubts import why_impossible
@@ -81,6 +81,7 @@ WRONG = st.one_of(
 )
 
 
+@example(Measurement(START, START + EVERY, Counts(), Counts()), ("slowest", {(2, 1): 1}), "canary")
 @given(measurements(), WRONG, st.sampled_from(["canary", "baseline"]))
 def test_what_cannot_be_true_is_doubted(
     measurement: Measurement, wrong: tuple[str, Any], arm: str

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from safedeploy.audiences import Everyone
+from safedeploy.audiences import Everyone, Group
 from safedeploy.contexts import Context
 from safedeploy.engine import Engine
 from safedeploy.errors import DefinitionError
 from safedeploy.flags import FeatureFlag, Reason
-from safedeploy.testing import overridden
+from safedeploy.testing import FakeClock, overridden
 from tests.laws.histories import START
 from tests.laws.shops import Shop, customer, quick
 
@@ -28,6 +28,7 @@ def test_a_test_decides_for_as_long_as_its_block_lasts() -> None:
             found = engine.evaluate(FLAG, context)
             assert ("new", Reason.OVERRIDE) == (found.value, found.reason)
         assert "test" in engine.evaluate(FLAG, USER).detail
+        assert "overridden by a test" in engine.explain(FLAG, USER)
     assert "old" == engine.value(FLAG, USER)
     with pytest.raises(LookupError), overridden(engine, FLAG, "new"):
         raise LookupError
@@ -90,3 +91,12 @@ def test_a_value_that_the_flag_does_not_have_is_refused() -> None:
     """A test that overrides with it is wrong, and told so."""
     with pytest.raises(DefinitionError, match=r"^variant="), overridden(Engine(), FLAG, "newer"):
         raise AssertionError
+
+
+def test_an_override_of_an_operator_is_explained() -> None:
+    """Who has it is told so, and everybody else how the flag decides without."""
+    engine, until = Engine(clock=FakeClock(START)), START + timedelta(hours=1)
+    engine.override(FLAG, "new", audience=Group("staff"), until=until, by="7", reason="to debug")
+    staff, other = Context("user-2", groups=["staff"]), engine.explain(FLAG, USER)
+    assert "to debug" in engine.explain(FLAG, staff)
+    assert FLAG.explain(USER) == other

@@ -28,7 +28,7 @@ from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Approval, Check
 from safedeploy.journals import Journal, MemoryJournal
 from safedeploy.moves import Fate, Move, Reloaded
-from safedeploy.plans import Plan, Ring
+from safedeploy.plans import OnNewVersion, Plan, Ring
 from safedeploy.streams import DEFINITIONS
 from safedeploy.testing import FakeClock
 from tests.laws.histories import START
@@ -229,6 +229,17 @@ def test_another_rollout_in_flight_refuses() -> None:
     for how in ({"plan": attrs.evolve(PLAN, holdback=20)}, {"unguarded": "it burns", "by": "7"}):
         move = engine.reload([NEXT], **how).moves["shop"]
         assert Move(Fate.RELEASED, "pending", rollout.id) == move
+
+
+def test_a_plan_may_say_that_a_reload_waits_for_another_rollout() -> None:
+    """It is released then, behind the other; what it serves to everybody alike waits as well."""
+    engine = stocked()
+    first = engine.release(NEXT, PLAN)
+    queue = attrs.evolve(PLAN, on_new_version=OnNewVersion.QUEUE)
+    move = engine.reload([attrs.evolve(SHOP, off="new")], plan=queue).moves["shop"]
+    assert (Fate.RELEASED, "queued") == (move.fate, move.why)
+    assert [first.id, move.rollout] == [rollout.id for rollout in engine.rollouts()]
+    assert {1} == values(engine, SHOP)
 
 
 def test_no_reload_tries_again_what_was_halted() -> None:
