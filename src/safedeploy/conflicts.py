@@ -70,13 +70,8 @@ def in_flight(
 
 
 def _is_beside(plan: Plan, flag: str, flight: Flight) -> bool:
-    other = flight.rollout
-    is_of_group = plan.conflict_group is not None
-    return (
-        is_of_group
-        and other.plan.conflict_group == plan.conflict_group
-        and (other.change.name != flag)
-    )
+    other, group = flight.rollout, plan.conflict_group
+    return group is not None and group == other.plan.conflict_group and flag != other.change.name
 
 
 def _refuse_another(

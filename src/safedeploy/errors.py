@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,13 @@ def shown(value: object, longest: int = LONGEST) -> str:
     except Exception:  # noqa: BLE001 - an int of many digits has none, nor has what is broken
         return f"<{type(value).__name__}>"
     return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def near(name: object, names: Sequence[str]) -> str:
+    """Return the names that are nearest to one, three at most; all of them where none is near."""
+    from difflib import get_close_matches  # nobody else waits for it
+
+    return ", ".join(get_close_matches(str(name), names, 3) or names)
 
 
 class DefinitionError(SafeDeployError, ValueError):

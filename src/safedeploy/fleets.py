@@ -25,6 +25,7 @@ from safedeploy.flights import Flight
 from safedeploy.gates import Check, Run
 from safedeploy.hearings import Hearing
 from safedeploy.journals import Journal
+from safedeploy.journals.port import RACES
 from safedeploy.keepers import Keeper
 from safedeploy.logbooks import Logbook
 from safedeploy.metrics import MetricSource, Tallies
@@ -39,9 +40,6 @@ from safedeploy.rounds import Round
 from safedeploy.states import RolledBack, Rollout
 from safedeploy.telemetry import Observer
 from safedeploy.watches import Watches
-
-RACES = 10
-"""How often a release is decided anew because somebody else was faster."""
 
 _NOT_OVER = "only what was rolled back is tried again: abort it first, or let it go on"
 

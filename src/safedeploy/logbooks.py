@@ -15,14 +15,12 @@ from safedeploy.clocks import Clock
 from safedeploy.errors import JournalConflictError
 from safedeploy.events import Moved
 from safedeploy.journals import Journal
+from safedeploy.journals.port import RACES
 from safedeploy.streams import BREAKERS
 from safedeploy.telemetry import Troubles, warn
 
 MOST = 1000
 """So many entries wait at most; of more, the latest are lost."""
-
-RACES = 10
-"""How often an entry is appended anew because somebody else was faster."""
 
 QUIET = timedelta(hours=1)
 """A breaker that hasn't tripped for so long is told of anew."""

@@ -13,13 +13,11 @@ from safedeploy.errors import JournalConflictError, OverrideRefusedError
 from safedeploy.events import Event, Lifted, Overridden
 from safedeploy.exposures import Exposures
 from safedeploy.journals import Entry, Journal
+from safedeploy.journals.port import RACES
 from safedeploy.overrides import MOST, Override, refuse_end
 from safedeploy.rosters import Roster
 from safedeploy.streams import KILLS
 from safedeploy.telemetry import Troubles
-
-RACES = 10
-"""How often something is decided anew because somebody else was faster."""
 
 
 class Operators:

@@ -6,7 +6,6 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from difflib import get_close_matches
 
 from safedeploy import screens, status
 from safedeploy.engine import Engine
@@ -14,6 +13,7 @@ from safedeploy.errors import (
     DefinitionError,
     JournalUnavailableError,
     RolloutNotFoundError,
+    near,
 )
 from safedeploy.explanations import Facts
 from safedeploy.people import Person
@@ -184,8 +184,8 @@ def _names(rollout: str) -> tuple[str, str, str, str]:
 
 
 def _near(name: str, names: Sequence[str]) -> str:
-    near = get_close_matches(name, names, 3) or sorted({*names})
-    return f"choose one of {', '.join(near)}" if near else "there is none in the journal yet"
+    known = near(name, sorted({*names}))
+    return f"choose one of {known}" if known else "there is none in the journal yet"
 
 
 # Decisions

@@ -18,6 +18,7 @@ from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag
 from safedeploy.flags.likenesses import serve_alike
 from safedeploy.journals import Entry, Journal
+from safedeploy.journals.port import RACES
 from safedeploy.moves import Fate, Move, Reloaded
 from safedeploy.plans import OnNewVersion, Plan
 from safedeploy.rollouts import stream
@@ -27,9 +28,6 @@ from safedeploy.streams import DEFINITIONS, by_flag
 
 Release: TypeAlias = Callable[..., Rollout]
 """`Fleet.release`."""
-
-RACES = 10
-"""How often a reload is decided anew because somebody else was faster."""
 
 FIRST = "the first definitions of this journal"
 FOUND = "as the code has it"

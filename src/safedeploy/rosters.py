@@ -58,6 +58,7 @@ class Roster:
         self.catalog = Catalog(exposures)
         self.standings = Standings(journal, exposures, self._is_withdrawn)
         self._flights: dict[str, Flight] = {}
+        self._of: dict[str, dict[str, Flight]] = {}
         self._present: dict[str, Flight] = {}
         self._mark: Hashable = None
         self._is_half_done = False
@@ -87,7 +88,7 @@ class Roster:
 
     def of(self, flag: str) -> list[Flight]:
         """Return the flights of a flag that matter still, oldest first, queued ones as well."""
-        return [flight for flight in self if flight.rollout.change.name == flag]
+        return [*self._of.get(flag, {}).values()]
 
     def get(self, name: str) -> Flight | None:
         """Return a flight by the id of its rollout, if it matters still."""
@@ -225,10 +226,8 @@ class Roster:
         """Learn from a flag's streams what its latest rollout is, and what was settled last."""
         found: list[Flight] = []
         for name in reversed([name for name in names if name != KILLS + key]):
-            recorded, is_latest = (
-                self._journal.read(name),
-                not any(it.rollout.begun for it in found),
-            )
+            recorded = self._journal.read(name)
+            is_latest = not any(it.rollout.begun for it in found)
             if isinstance(recorded[0], events.Started):
                 flight = Flight(recorded, self._journal, self._adopted)
                 if flight.is_busy or (is_latest and flight.rollout.begun):
@@ -265,9 +264,10 @@ class Roster:
             self.unread[flag_of(entry.stream)] = entry.stream
 
     def _board(self, flight: Flight) -> None:
-        for earlier in [it for it in self.of(flight.rollout.change.name) if not it.is_busy]:
-            del self._flights[earlier.rollout.id]
-        self._flights[flight.rollout.id] = flight
+        name, flights = flight.rollout.id, self._of.setdefault(flight.rollout.change.name, {})
+        for over in [known for known, it in flights.items() if not it.is_busy]:
+            del self._flights[over], flights[over]
+        self._flights[name] = flights[name] = flight
         self._adopted(flight, ())
 
     def _is_withdrawn(self, name: str) -> bool:

@@ -9,7 +9,6 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
@@ -18,7 +17,7 @@ import attrs
 
 from safedeploy import spans
 from safedeploy.blueprints.sorts import CHOICES, TABLES, fields, joined
-from safedeploy.errors import DefinitionError
+from safedeploy.errors import DefinitionError, near
 from safedeploy.gates import Check, Run
 from safedeploy.health import HealthModel
 from safedeploy.plans import OnNewVersion, Plan
@@ -215,6 +214,5 @@ def _refuse_strangers(path: str, given: Iterable[str], known: Iterable[str]) -> 
 
 
 def _near(name: object, names: Iterable[str]) -> str:
-    every = sorted(names)
-    near = get_close_matches(str(name), every, 3) or every
-    return f"choose one of {', '.join(near)}" if near else "leave it out: there is none"
+    known = near(name, sorted(names))
+    return f"choose one of {known}" if known else "leave it out: there is none"

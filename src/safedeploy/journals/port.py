@@ -12,6 +12,9 @@ from safedeploy.blocks import Block
 from safedeploy.errors import DefinitionError
 from safedeploy.events import Event
 
+RACES = 10
+"""How often something is decided anew because another process appended first."""
+
 HEAD = re.compile("([0-9]{1,18}):([0-9a-f]{64})")
 """What a head looks like as text."""
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import cast
 
 import attrs
 
-from safedeploy.errors import DefinitionError
+from safedeploy.errors import DefinitionError, near
 from safedeploy.forecasts.shapes import percentage, printable
 from safedeploy.reviews import mermaid, pictures
 from safedeploy.reviews.lints import Severity, Subject, Weakness
@@ -116,8 +115,7 @@ def _reasons(waive: Mapping[str, str]) -> Mapping[str, str]:
     names = [lint.name for lint in LINTS]
     for name, reason in waive.items():
         if name not in names:
-            near = get_close_matches(str(name), names, 3) or names
-            raise DefinitionError("waive", name, f"choose one of {', '.join(near)}")
+            raise DefinitionError("waive", name, f"choose one of {near(name, names)}")
         if not isinstance(reason, str) or not reason.strip():
             raise DefinitionError("waive", reason, f"give a reason why {name} is fine here")
     return MappingProxyType(dict(waive))
