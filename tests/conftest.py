@@ -60,6 +60,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say which skips made it fail."""
+    """Say how many states were searched, and which skips made it fail."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, number in report.user_properties:
+            terminalreporter.write_line(f"{number:,} {name}: {report.nodeid}")
     for line in unexplained(config):
         terminalreporter.write_line(f"CI allows no skipped test: {line}", red=True)

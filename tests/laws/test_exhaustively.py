@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeAlias
 
 import attrs
 import pytest
@@ -19,6 +20,9 @@ from safedeploy.verdicts import Evidence, Verdict
 from tests.laws.explored import Explored, small
 from tests.laws.histories import AUTHOR, EVERY, Blink
 from tests.laws.planted import replaced, without
+
+Told: TypeAlias = Callable[..., int]
+"""Counts what was searched, for people to read."""
 
 SHORT = small(late=2)
 """Some 10,000 states: all that there are."""
@@ -303,12 +307,16 @@ def explored(plan: Plan, most: int) -> Explored:
     return found
 
 
-def told(found: list[Explored], capsys: pytest.CaptureFixture[str]) -> int:
-    """Print how many states there were, where somebody sees it, and return it."""
-    number = sum(len(each.rollouts) for each in found)
-    with capsys.disabled():
-        print(f" {number:,} states ", end="")  # noqa: T201 - the number is the result
-    return number
+@pytest.fixture
+def told(record_property: Callable[[str, object], None]) -> Told:
+    """Count the states, for the summary of the run to say how many there were."""
+
+    def count(*found: Explored) -> int:
+        number = sum(len(each.rollouts) for each in found)
+        record_property("states", number)
+        return number
+
+    return count
 
 
 @pytest.mark.law("A1")
@@ -321,39 +329,39 @@ def told(found: list[Explored], capsys: pytest.CaptureFixture[str]) -> int:
 @pytest.mark.law("E4")
 @pytest.mark.law("R1")
 @pytest.mark.law("R3")
-def test_every_state_of_small_plans_is_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_state_of_small_plans_is_lawful(told: Told) -> None:
     """Whatever happens in whatever order, each step and each state keeps the laws, and ends."""
     found = explored(SHORT, most=STATES)
     assert found.is_whole
-    assert told([found], capsys) > 10_000
+    assert told(found) > 10_000
 
 
-def test_the_states_of_a_plan_with_people_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_states_of_a_plan_with_people_are_lawful(told: Told) -> None:
     """Somebody approves in time, or too late, or takes it back; and is asked before a recovery."""
-    assert told([explored(ASKED, most=FEW)], capsys) == FEW
+    assert told(explored(ASKED, most=FEW)) == FEW
 
 
-def test_the_states_of_a_plan_with_a_breaker_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_states_of_a_plan_with_a_breaker_are_lawful(told: Told) -> None:
     """A trip halts or asks a person, wherever a rollout stands, and exposes nobody again."""
-    assert told([explored(WATCHED, most=FEW)], capsys) == FEW
+    assert told(explored(WATCHED, most=FEW)) == FEW
 
 
 @pytest.mark.law("A10")
-def test_the_states_of_a_queued_release_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_states_of_a_queued_release_are_lawful(told: Told) -> None:
     """It begins in its turn and not before, and may be stopped and superseded there."""
-    assert told([explored(QUEUED, most=FEW)], capsys) == FEW
+    assert told(explored(QUEUED, most=FEW)) == FEW
 
 
 @pytest.mark.law("A9")
-def test_the_states_of_a_plan_with_windows_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_states_of_a_plan_with_windows_are_lawful(told: Told) -> None:
     """Whatever happens while they are open or closed, windows hold what exposes, and no halt."""
-    assert told([explored(FROZEN, most=FEW)], capsys) == FEW
+    assert told(explored(FROZEN, most=FEW)) == FEW
 
 
 @pytest.mark.long
-def test_many_states_of_larger_plans_are_lawful(capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_states_of_larger_plans_are_lawful(told: Told) -> None:
     """Three rings, more gates and longer bakes change nothing about it."""
-    assert told([explored(plan, most) for plan, most in LONG], capsys) > 100_000
+    assert told(*[explored(plan, most) for plan, most in LONG]) > 100_000
 
 
 # Planted bugs, each of which the search has to find
