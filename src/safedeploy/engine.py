@@ -100,9 +100,12 @@ class Engine(Decisions):
             resolution: Resolution[T] = self._exposures.served[flag.mark](context).resolution
             if context.absent:
                 return noted(resolution, context)
-            for name, _, sure in resolution.asked:
-                if type(context.held.get(name)) not in sure:
-                    return noted(resolution, context)
+            try:
+                for name, _, sure in resolution.asked:
+                    if type(context.held[name]) not in sure:
+                        return noted(resolution, context)
+            except KeyError:  # `get` would take a tenth of all this, and most attributes are there
+                return noted(resolution, context)
         except Exception:  # noqa: BLE001 - as above
             return self._exposures.evaluate(flag, context)
         return resolution
