@@ -45,6 +45,7 @@ from safedeploy import (
 )
 from safedeploy.blueprints import CHOICES, TABLES, Blueprint, parse, read, sorts, write
 from safedeploy.errors import DefinitionError
+from safedeploy.testing import FakeTarget
 from tests.test_records import Ceiling, plans
 
 HOUR = timedelta(hours=1)
@@ -117,6 +118,8 @@ RICH = Plan(
             minimum_bake=HOUR / 2,
             deadline=9 * HOUR,
             after=(Check("b"),),
+            target="production",
+            environment="live",
         ),
     ),
     health=HealthModel(
@@ -133,6 +136,7 @@ RICH = Plan(
     on_issue=RollbackPolicy.roll_back(ask=True),
     alert_deadline=timedelta(0),
     assess_every=timedelta(milliseconds=1500),
+    target=FakeTarget("elsewhere"),
 )
 
 
@@ -248,9 +252,24 @@ KNOWN = {
     "timedelta",
     "Verdict",
     "OnNewVersion",
+    "Named",
     *TABLES,
     *CHOICES,
 }
+
+
+# Targets by name
+
+
+def test_targets_and_environments_are_names() -> None:
+    """Whoever opens an engine gives it what they stand for; a plan in Python may bring it along."""
+    written = write(RICH)
+
+    assert "elsewhere" == written["target"]
+    assert ("production", "live") == (
+        written["rings"][0]["target"],
+        written["rings"][0]["environment"],
+    )
 
 
 # Checks by name
@@ -296,6 +315,9 @@ RING = {"name": "all", "percent": 50}
         (small(rings=[RING, RING | {"name": "b", "bakes": 1}]), "rings[1].bakes", "choose one of"),
         (small(rings=[RING | {"bake": "1 week"}]), "rings[0].bake", 'give a time, such as "1 h'),
         (small(rings=[RING | {"bake": 3600}]), "rings[0].bake", "give a time"),
+        (small(rings=[RING | {"target": ""}]), "rings[0].target", "give a name"),
+        (small(rings=[RING | {"environment": {}}]), "rings[0].environment", "give a name"),
+        (small(target=[1]), "target", "give a name"),
         (small(rings=[RING | {"gates": [7]}]), "rings[0].gates[0]", "give a table"),
         (small(before=[{"name": "a"}]), "before[0].kind", "choose one of Approval, AtLeast, Check"),
         (small(before=[{"kind": "Chek"}]), "before[0].kind", "choose one of Check"),

@@ -10,7 +10,7 @@ import pytest
 
 from safedeploy import events
 from safedeploy.audiences import Everyone
-from safedeploy.changes import Change
+from safedeploy.changes import Change, ChangeKind
 from safedeploy.engine import Engine
 from safedeploy.errors import (
     DefinitionError,
@@ -188,14 +188,21 @@ def test_only_what_was_rolled_back_is_tried_again() -> None:
         desk.engine.retry(desk.rollout, by=ADA, reason="once more")
 
 
-def test_what_is_no_flag_is_not_tried_again_here() -> None:
-    """A shell of one's own may keep its rollouts in the same journal, and begins its attempts."""
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (Change.code("f", version="2"), "give ring 'canary' a target"),
+        (Change(ChangeKind.FLAG, "f", "2"), "the journal has no definition of the flag"),
+    ],
+)
+def test_what_a_shell_of_ones_own_began_is_not_tried_again_here(change: Change, why: str) -> None:
+    """It may keep its rollouts in the same journal, without targets or definitions."""
     journal = MemoryJournal()
-    begun = attrs.evolve(started(), change=Change.code("f", version="2"))
+    begun = attrs.evolve(started(), change=change)
     rollout = begin(begun)
     stopped = events.Aborted(START, "8", ""), events.RecoveryStarted(START, "")
     journal.append(rollout.id, [begun, *stopped, events.Withdrawn(START)], expected=0)
-    with pytest.raises(ReleaseRefusedError, match="only a flag's release"):
+    with pytest.raises(ReleaseRefusedError, match=why):
         Engine(journal=journal).retry(rollout.id, by=ADA, reason="once more")
 
 

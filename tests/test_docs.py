@@ -16,6 +16,8 @@ import pytest
 from safedeploy import events, rollouts, states
 from safedeploy.events import Event
 from safedeploy.states import Rollout
+from tests.laws.carried import TOLD, delivering
+from tests.laws.carried import started as carried_started
 from tests.laws.histories import BEHIND, EVERY, ROLES, SAID, STRANGE, confirmed, started
 from tests.laws.test_mutants import MUTANTS
 
@@ -112,7 +114,9 @@ def explored() -> dict[tuple[type, type], dict[type, None]]:
     An event counts when it changes more than a rollout's version and time.
     """
     found: dict[tuple[type, type], dict[type, None]] = defaultdict(dict)
-    waiting, known = [rollouts.begin(started(people=True, behind=BEHIND[:1]))], set()
+    carried = carried_started(delivering("staging", "production"))
+    begun = (started(people=True, behind=BEHIND[:1]), carried)
+    waiting, known = [rollouts.begin(it) for it in begun], set()
     while waiting:
         before = waiting.pop()
         for event in representatives(before):
@@ -130,7 +134,7 @@ def representatives(rollout: Rollout) -> Iterator[Event]:
     """Make an event of every sort: what a rollout is owed, and all that could come between."""
     at = rollout.at + EVERY
     yield from (confirmed(command, rollout, at) for command in rollouts.pending(rollout))
-    yield from (move(rollout, at) for move in (STRANGE | SAID).values())
+    yield from (move(rollout, at) for move in (STRANGE | SAID | TOLD).values())
 
 
 def kind(rollout: Rollout) -> tuple[object, ...]:
@@ -146,11 +150,13 @@ def kind(rollout: Rollout) -> tuple[object, ...]:
     ahead = getattr(was, "behind", ()), getattr(was, "beside", ())
     seen = (ahead, told, getattr(was, "overdue", None), getattr(was, "earned", None))
     return (
+        rollout.id,
         type(state),
         type(was),
         state.ring,
         rollout.reached,
         bool(getattr(was, "baked", 0)),
+        tuple(each.stage for each in rollout.deliveries),
         *seen,
     )
 

@@ -76,7 +76,9 @@ def test_a_second_attempt_begins_anew() -> None:
 @pytest.mark.parametrize(
     ("field", "definition", "plan", "attempt"),
     [
-        ("definition", Change.code("shop", version="2"), quick(), 1),
+        ("definition", "shop", quick(), 1),
+        ("definition", FLAG.change(), quick(), 1),
+        ("target", Change.code("shop", version="2"), quick(), 1),
         ("plan", FLAG.serve("on"), None, 1),
         ("attempt", FLAG.serve("on"), quick(), 0),
         ("attempt", FLAG.serve("on"), quick(), True),

@@ -20,6 +20,7 @@ EVERY_ERROR = [
     errors.ReleaseRefusedError,
     errors.RolloutStateError,
     errors.RolloutNotFoundError,
+    errors.TargetError,
 ]
 
 every_error = pytest.mark.parametrize("kind", EVERY_ERROR)

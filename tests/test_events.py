@@ -9,6 +9,7 @@ import pytest
 from safedeploy import events
 from safedeploy.audiences import Group
 from safedeploy.changes import Change
+from safedeploy.deliveries import Delivered, Stage
 from safedeploy.events import Assessed, Event
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer
@@ -16,6 +17,7 @@ from safedeploy.health import HealthModel
 from safedeploy.overrides import Override
 from safedeploy.people import Person
 from safedeploy.plans import Plan, Ring
+from safedeploy.rings import Place
 from safedeploy.signals import Health, Usage
 from safedeploy.trips import Calls, Trip
 from safedeploy.verdicts import Counts, Evidence, Finding, Scope, Verdict
@@ -46,6 +48,11 @@ EVERY_EVENT: list[tuple[Event, str]] = [
     (events.Approved(NOON, "managers", SCOPE, "d1g35t", Person("8", ["managers"]), "fine"), "fine"),
     (events.Revoked(NOON, "managers", SCOPE, Person("8"), "not so fine"), "not so fine"),
     (events.Applied(NOON, "canary", 1), "applied to canary"),
+    (Delivered(NOON, Place("eu"), "canary", Stage.BEGUN), "eu: begun"),
+    (
+        Delivered(NOON, Place("eu", "test"), "canary", Stage.FAILED, "no room"),
+        "eu in test: couldn't be applied: no room",
+    ),
     (Assessed(NOON, EVIDENCE, HEALTH), "usage: 9 more exposures are needed"),
     (events.Alerted(NOON, by_user=True, reason="pager"), "pager"),
     (events.Woken(NOON), "its deadline passed"),

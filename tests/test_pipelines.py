@@ -38,7 +38,7 @@ from safedeploy.states import Completed, Rollout
 from safedeploy.terminals import Exit, Terminal
 from safedeploy.testing import FakeClock
 from tests.laws.histories import START, started
-from tests.test_status import completed, release
+from tests.test_status import completed, flagged, release
 
 HOUR = timedelta(hours=1)
 GOOD = """
@@ -306,7 +306,7 @@ def test_a_gate_fails_once_a_rollout_has_halted(
 
 def test_a_kill_fails_what_had_completed(world: World) -> None:
     """A completed rollout whose flag was killed isn't out any more."""
-    world.keep(PASSED)
+    world.keep(completed(flagged()))
     world.keep([Killed(START + HOUR, "shop", "person-7", "it burns")], "kills/shop")
 
     assert Exit.FAILS == world.on("gate")

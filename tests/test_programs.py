@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from safedeploy.changes import Change
-from safedeploy.errors import DefinitionError
+from safedeploy.errors import DefinitionError, TargetError
 from safedeploy.gates import REPORT, Answer, Report
-from safedeploy.programs import command
+from safedeploy.programs import Script, command
+from safedeploy.targets import Order
 
 CHANGE = Change.code("shop", version="2")
 
@@ -96,3 +97,74 @@ def test_what_can_not_be_run_is_refused(
 
     assert field == caught.value.field
     assert mend in caught.value.mend
+
+
+# Programs as targets
+
+ORDER = Order(id="1", change=CHANGE, ring="all", percent=12.5, epoch=3, parameters={"SIZE": "9"})
+
+
+def script(text: str, **options: Any) -> Script:
+    """Make a target of a program of Python."""
+    program = (sys.executable, "-c", text)
+    options = {"apply_by": program, "withdraw_by": program, "verify_by": program, **options}
+    return Script("script", **options)
+
+
+def test_a_target_learns_what_it_is_to_do() -> None:
+    """Its environment has the order, and the parameters that it needs."""
+    names = ("SUBJECT", "VERSION", "RING", "PERCENT", "ENVIRONMENT", "ORDER", "EPOCH")
+    asked = (*(f"SAFEDEPLOY_{name}" for name in names), "SIZE")
+    with pytest.raises(TargetError) as raised:
+        script(f"import os; print(*map(os.environ.get, {asked})); raise SystemExit(3)").apply(ORDER)
+    assert "it said: service:shop 2 all 12.5  1 3 9\n" == raised.value.mend
+    assert ("apply", "exit status 3") == (raised.value.field, raised.value.value)
+
+
+@pytest.mark.parametrize(("status", "there"), [(0, True), (1, False), (2, None)])
+def test_a_target_looks_by_an_exit_status(status: int, there: bool | None) -> None:
+    """0 says that it is there, 1 that it isn't, and any other says nothing."""
+    target = script(f"raise SystemExit({status})")
+    if there is None:
+        with pytest.raises(TargetError, match="verify='exit status 2'"):
+            target.verify(ORDER)
+    else:
+        assert there is target.verify(ORDER)
+
+
+@pytest.mark.parametrize("deed", ["apply", "withdraw"])
+def test_a_target_fails_by_an_exit_status(deed: str) -> None:
+    """Anything but 0 is a failure."""
+    getattr(script("pass"), deed)(ORDER)
+    with pytest.raises(TargetError, match=f"{deed}='exit status 1'"):
+        getattr(script("raise SystemExit(1)"), deed)(ORDER)
+
+
+def test_a_target_that_takes_too_long_is_killed() -> None:
+    """That is a failure."""
+    forever = "import signal; print('on my way', flush=True); signal.pause()"
+    with pytest.raises(TargetError, match=r"didn't end within 0:00:01.: it said: on my way"):
+        script(forever, timeout=timedelta(seconds=1)).apply(ORDER)
+
+
+def test_a_program_without_arguments_is_a_text() -> None:
+    """One text is a program, and no letters."""
+    assert ("./deploy.sh",) == script("", apply_by="./deploy.sh").apply_by
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("apply_by", []),
+        ("withdraw_by", [7]),
+        ("verify_by", 7),
+        ("needs", [""]),
+        ("timeout", timedelta(0)),
+        ("timeout", 9),
+    ],
+)
+def test_a_target_that_makes_no_sense_is_refused(field: str, value: Any) -> None:
+    """With field and mend."""
+    with pytest.raises(DefinitionError) as refused:
+        script("", **{field: value})
+    assert field == refused.value.field

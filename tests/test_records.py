@@ -33,6 +33,7 @@ from safedeploy.changes import Change, ChangeKind, Provenance
 from safedeploy.circuits import FailureRate, Failures, SlowCallRate, TripsWhen
 from safedeploy.components import Component
 from safedeploy.contexts import Context
+from safedeploy.deliveries import Delivered, Stage
 from safedeploy.digests import digest, is_default
 from safedeploy.errors import DefinitionError, JournalInvalidError
 from safedeploy.events import Event, Unknown
@@ -44,6 +45,7 @@ from safedeploy.overrides import Override
 from safedeploy.people import Person
 from safedeploy.plans import OnNewVersion, Plan, Ring
 from safedeploy.records import Codec
+from safedeploy.rings import Place
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import (
     Burn,
@@ -847,6 +849,15 @@ SIGNED = Ring(
     after=(Approval("owners"),),
 )
 GUARDED = Scope("service:shop@4", 1, "canary", 0)
+CARRIED = Plan(
+    rings=(
+        Ring("canary", percent=1, target="staging", environment="test"),
+        Ring("half", percent=50),
+    ),
+    health=HealthModel(Usage(at_least=100)),
+    target="production",
+    on_issue=RollbackPolicy.roll_back(halt_unapplied=True),
+)
 BREAKER = TripsWhen(
     slow_call=timedelta(seconds=2),
     trips_when=(FailureRate(0.5) & SlowCallRate(0.25)) | Failures(3, of=5),
@@ -925,6 +936,8 @@ KEPT: list[Event | Block] = [
     events.Defined(NOON, (SPLIT,), "7", "it was lost", BUILT),
     events.Ended(NOON, "service:cart@1/d1g35t/1"),
     events.Superseded(NOON, "service:shop@5/d1g35t/1"),
+    events.Started(NOON, Change.configuration("shop", version="5"), CARRIED),
+    Delivered(NOON, Place("production", "eu"), "canary", Stage.FAILED, "no room"),
     Unknown(
         NOON,
         "Promoted",

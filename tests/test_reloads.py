@@ -214,6 +214,13 @@ def test_a_clock_that_is_set_back_undoes_nothing() -> None:
     assert {2} == values(opened(journal), SHOP)
 
 
+def test_a_key_that_is_the_subject_of_something_else_is_refused() -> None:
+    """It would be taken for a service's, whose rollouts are in the same journal."""
+    move = stocked().reload([FeatureFlag.boolean("service:shop")], plan=PLAN).moves["service:shop"]
+    assert Fate.REFUSED is move.fate
+    assert move.why.startswith("choose a key")
+
+
 def test_another_rollout_in_flight_refuses() -> None:
     """One at a time, as of any release; what everybody had stays, and says what is in flight."""
     engine = stocked()

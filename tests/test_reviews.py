@@ -155,6 +155,40 @@ def test_a_limit_is_fine(changed: dict[str, Any]) -> None:
     assert found(attrs.evolve(SOUND, **changed)) <= allowed
 
 
+STAGED = attrs.evolve(
+    SOUND,
+    rings=(
+        Ring("staging", percent=100, bake=6 * HOUR, target="staging", environment="test"),
+        *SOUND.rings,
+    ),
+    health=model(*SOUND.health.signals, Objective(0.99)),
+    target="production",
+)
+
+
+def test_staging_may_get_all_of_it_at_once() -> None:
+    """It is no step that grows, and nobody could be held back at a target."""
+    assert () == STAGED.lint().weaknesses
+
+
+def test_where_a_change_stays_it_grows_slowly_all_the_same() -> None:
+    """A staging before it is no canary of its users, and steps at it are as large as any."""
+    staging, canary, _, everyone = STAGED.rings
+    sudden = attrs.evolve(STAGED, rings=(staging, attrs.evolve(everyone, gates=EARLY.gates)))
+    assert {"large-first-ring"} == {each.lint for each in sudden.lint().weaknesses}
+    assert "comes first to production, and exposes 100 %" in str(sudden.lint())
+    large = attrs.evolve(STAGED, rings=(canary, attrs.evolve(everyone, gates=EARLY.gates)))
+    assert {"large-step"} == {each.lint for each in large.lint().weaknesses}
+
+
+def test_pictures_name_places() -> None:
+    """Where a ring is applied, for those rings that the engine doesn't serve itself."""
+    for picture in (STAGED.svg(), STAGED.mermaid()):
+        assert "at staging in test" in picture
+        assert "at production" in picture
+    assert "at production" not in SOUND.svg() + SOUND.mermaid()
+
+
 def test_lints_are_told_apart() -> None:
     """Each has a name of its own and a mend, and its practice has a title."""
     assert len(LINTS) == len({lint.name for lint in LINTS})

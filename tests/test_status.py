@@ -17,7 +17,7 @@ import pytest
 from safedeploy import explanations, screens, status
 from safedeploy.__main__ import main
 from safedeploy.audiences import Group
-from safedeploy.changes import Change
+from safedeploy.changes import Change, ChangeKind
 from safedeploy.engine import Engine
 from safedeploy.events import (
     Aborted,
@@ -151,6 +151,10 @@ def told(*streams: list[Event], at: datetime = NOW) -> dict[str, Any]:
 
 def release(version: str, at: datetime = START) -> Started:
     return attrs.evolve(started(), at=at, change=Change.code("shop", version=version))
+
+
+def flagged() -> Started:
+    return attrs.evolve(started(), change=Change(ChangeKind.FLAG, "shop", "1"))
 
 
 def kill(at: datetime) -> list[Event]:
@@ -412,7 +416,7 @@ def test_a_later_release_replaces_an_earlier_one() -> None:
 
 def test_a_kill_replaces_what_has_completed() -> None:
     """A kill at or after the completion takes the change from everybody."""
-    events = completed(release("1"))
+    events = completed(flagged())
     facts = told(events, kill(fold(events).state.since))
 
     [rollout] = facts["rollouts"]
@@ -420,9 +424,16 @@ def test_a_kill_replaces_what_has_completed() -> None:
     assert ["it burns"] == [each["reason"] for each in facts["killed"]]
 
 
+def test_a_kill_of_a_flag_replaces_no_service_of_its_name() -> None:
+    """They are two subjects."""
+    events = completed(release("1"))
+    [rollout] = told(events, kill(fold(events).state.since))["rollouts"]
+    assert (100.0, None) == (rollout["exposed_percent"], rollout["replaced_by"])
+
+
 def test_a_completion_lifts_an_earlier_kill() -> None:
     """A flag isn't killed any more once a later release of it has completed."""
-    facts = told(kill(START), completed(release("1")))
+    facts = told(kill(START), completed(flagged()))
 
     [rollout] = facts["rollouts"]
     assert (100.0, None) == (rollout["exposed_percent"], rollout["replaced_by"])
@@ -483,7 +494,7 @@ def test_what_was_defined_without_a_release_is_shown() -> None:
 
 def test_a_reload_replaces_what_has_completed() -> None:
     """Nobody has by the release what everybody was given for a reason."""
-    events = completed(release("1"))
+    events = completed(flagged())
     since = fold(events).state.since
     flag = FeatureFlag.boolean(fold(events).change.name)
     before, after = (Defined(since + it, (flag,), "7", "it burns") for it in (-HOUR, HOUR))

@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.errors import RolloutNotFoundError as RolloutNotFoundError
     from safedeploy.errors import RolloutStateError as RolloutStateError
     from safedeploy.errors import SafeDeployError as SafeDeployError
+    from safedeploy.errors import TargetError as TargetError
     from safedeploy.flags import FeatureFlag as FeatureFlag
     from safedeploy.flags import Prerequisite as Prerequisite
     from safedeploy.flags import Reason as Reason
@@ -73,6 +74,7 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.moves import Move as Move
     from safedeploy.moves import Reloaded as Reloaded
     from safedeploy.overrides import Override as Override
+    from safedeploy.parameters import Parameters as Parameters
     from safedeploy.people import Person as Person
     from safedeploy.plans import OnNewVersion as OnNewVersion
     from safedeploy.plans import Plan as Plan
@@ -105,6 +107,10 @@ if TYPE_CHECKING:  # the same names, for tools that read and don't run
     from safedeploy.states import Recovering as Recovering
     from safedeploy.states import RolledBack as RolledBack
     from safedeploy.states import Rollout as Rollout
+    from safedeploy.targets import Order as Order
+    from safedeploy.targets import Regions as Regions
+    from safedeploy.targets import RetryingTarget as RetryingTarget
+    from safedeploy.targets import Target as Target
     from safedeploy.traffic import Traffic as Traffic
     from safedeploy.verdicts import Evidence as Evidence
     from safedeploy.verdicts import Finding as Finding
@@ -130,7 +136,7 @@ _ROOMS = {
     "errors": "ApprovalRefusedError CircuitOpenError DefinitionError DefinitionsInvalidError"
     " JournalConflictError JournalInvalidError JournalUnavailableError OverrideRefusedError"
     " PromotionRefusedError ReleaseRefusedError RolloutNotFoundError RolloutStateError"
-    " SafeDeployError",
+    " SafeDeployError TargetError",
     "flags": "FeatureFlag Prerequisite Reason Resolution Rule",
     "forecasts": "Forecast",
     "gates": "Answer Approval Check Gate Report Within at_least",
@@ -139,6 +145,7 @@ _ROOMS = {
     "metrics": "MetricSource",
     "moves": "Fate Move Reloaded",
     "overrides": "Override",
+    "parameters": "Parameters",
     "people": "Person",
     "plans": "OnNewVersion Plan Ring",
     "reviews": "Review Severity",
@@ -149,6 +156,7 @@ _ROOMS = {
     " UserReports",
     "sources": "Source",
     "states": "Baking Completed Halted Paused Pending Recovering RolledBack Rollout",
+    "targets": "Order Regions RetryingTarget Target",
     "traffic": "Traffic",
     "verdicts": "Evidence Finding Verdict",
     "windows": "Window between business_hours days since",

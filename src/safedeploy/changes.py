@@ -84,6 +84,31 @@ class Change:
         """Release a version of a service's code."""
         return cls(ChangeKind.CODE, name, version, author=author, provenance=provenance)
 
+    @classmethod
+    def infrastructure(
+        cls,
+        name: str,
+        *,
+        version: str,
+        author: str | None = None,
+        provenance: Provenance = UNKNOWN,
+    ) -> Change:
+        """Release a version of infrastructure: of a template, a cluster, a network."""
+        kind = ChangeKind.INFRASTRUCTURE
+        return cls(kind, name, version, author=author, provenance=provenance)
+
+    @classmethod
+    def configuration(
+        cls,
+        name: str,
+        *,
+        version: str,
+        author: str | None = None,
+        provenance: Provenance = UNKNOWN,
+    ) -> Change:
+        """Release a version of a configuration."""
+        return cls(ChangeKind.CONFIGURATION, name, version, author=author, provenance=provenance)
+
     @property
     def subject(self) -> str:
         """What is changed, such as `flag:new-checkout`. Only one change of it is ever in flight."""

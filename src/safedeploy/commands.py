@@ -8,6 +8,7 @@ from typing import TypeAlias
 import attrs
 
 from safedeploy.changes import Change
+from safedeploy.rings import Place
 
 
 @attrs.frozen
@@ -44,12 +45,16 @@ class Request:
 
 @attrs.frozen
 class Apply:
-    """Apply the change to a ring; confirm with `Applied`."""
+    """Apply the change to a ring; confirm with `Applied`.
+
+    Where it has a place, first record that it begins, and what goes wrong: with `Delivered`.
+    """
 
     id: str
     change: Change
     ring: str
     epoch: int
+    place: Place | None = None
 
 
 @attrs.frozen
@@ -69,10 +74,14 @@ class Recover:
 
 @attrs.frozen
 class Withdraw:
-    """Withdraw the change wherever it was applied; confirm with `Withdrawn`."""
+    """Withdraw the change wherever it was applied; confirm with `Withdrawn`.
+
+    Where it has a place, withdraw it there, and report with `Delivered`.
+    """
 
     id: str
     change: Change
+    place: Place | None = None
 
 
 @attrs.frozen

@@ -95,7 +95,8 @@ class Decisions(abc.ABC):
 
         Raises:
             RolloutStateError: it isn't over, or has completed.
-            ReleaseRefusedError: another rollout of the flag is in flight, say.
+            ReleaseRefusedError: another rollout of its subject is in flight, say, or this engine
+                lacks a target of its plan.
         """
         return self._fleet().retry(rollout, by=person(by), reason=reason)
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from safedeploy import commands, events, openings, telemetry
 from safedeploy.assessments import TOLERANCE
+from safedeploy.bindings import Bindings
 from safedeploy.clocks import Clock
 from safedeploy.commands import Command
+from safedeploy.couriers import Courier
 from safedeploy.doubts import why_impossible
 from safedeploy.errors import JournalConflictError
 from safedeploy.flights import Flight
@@ -38,6 +40,7 @@ class Driver:
         source: what measures health, if the host has anything of its own.
         pool: what measures health if not.
         lock: held whenever a flight is touched.
+        bindings: what the names of targets and environments in plans stand for.
         changed: called when there is more to do, so that a round is due.
         find: looks a rollout up by its id; None where there is none to be read.
     """
@@ -49,14 +52,14 @@ class Driver:
         pool: Pool,
         lock: threading.RLock,
         *,
+        bindings: Bindings,
         changed: Callable[[], object],
         find: Callable[[str], Flight | None],
     ) -> None:
-        self._clock = clock
-        self._source = source
-        self._pool = pool
-        self._lock = lock
+        self._clock, self._lock = clock, lock
+        self._source, self._pool = source, pool
         self._runs = Runs(clock, changed)
+        self._courier = Courier(clock, bindings, changed)
         self._changed = changed
         self._find = find
         self._lease: Lease | None = None
@@ -150,9 +153,9 @@ class Driver:
             telemetry.warn("an approval is needed", **facts, gate=command.gate)
 
     def _apply(self, flight: Flight, command: commands.Apply) -> None:
-        # The engine is a flag's target: recording the event is all there is to applying it.
-        event = events.Applied(flight.now(self._clock), command.ring, command.epoch)
-        self.report(flight, command, event)
+        for step in (self._courier.begin, self._courier.apply):
+            if event := step(flight, command):
+                self.report(flight, command, event)
 
     def _assess(self, flight: Flight, command: commands.Assess) -> None:
         if not flight.is_due(flight.looked, self._clock.monotonic()):
@@ -188,8 +191,8 @@ class Driver:
         self.report(flight, command, event)
 
     def _withdraw(self, flight: Flight, command: commands.Withdraw) -> None:
-        # As with applying: the halt has withdrawn the exposure already.
-        self.report(flight, command, events.Withdrawn(flight.now(self._clock)))
+        if event := self._courier.withdraw(flight, command):
+            self.report(flight, command, event)
 
     def _wake(self, flight: Flight, command: commands.Wake) -> None:
         at = flight.now(self._clock)

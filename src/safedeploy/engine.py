@@ -11,7 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from safedeploy import forks
-from safedeploy.changes import UNKNOWN, Provenance
+from safedeploy.changes import UNKNOWN, Change, Provenance
 from safedeploy.clocks import IDLE, POLL, Clock, SystemClock
 from safedeploy.contexts import Context
 from safedeploy.decisions import Decisions
@@ -27,16 +27,18 @@ if TYPE_CHECKING:  # what only a release needs is imported by the first one: see
     from safedeploy.fleets import Fleet
     from safedeploy.journals import Journal
     from safedeploy.metrics import MetricSource
+    from safedeploy.parameters import Parameters
     from safedeploy.plans import Plan
     from safedeploy.sampling import Sampler, Sampling
     from safedeploy.states import Rollout
+    from safedeploy.targets import Target
     from safedeploy.telemetry import Observer
 
 T = TypeVar("T")
 
 
 class Engine(Decisions):
-    """Evaluate flags, release changes to them ring by ring, watch, halt and recover.
+    """Evaluate flags, release changes ring by ring, watch, halt and recover.
 
     Evaluating takes no lock, does no I/O and never raises. Nobody is exposed before the first tick:
     call `tick` again and again, or keep `running` open.
@@ -52,8 +54,11 @@ class Engine(Decisions):
         breakers: the defaults of `engine.breakers`; those of `Settings`, unless given.
         breaker_observers: called with each breaker, and what happened to it: those of
             `engine.breakers`, and those of plans. See `telemetry`.
+        targets: where changes that aren't flags are applied, for plans to name.
+        environments: the parameters that they are applied with, for plans to name.
 
     Raises:
+        DefinitionError: two targets, or environments, have one name, or something is neither.
         JournalUnavailableError: the journal can't be opened.
         JournalInvalidError: what is in it can't be used.
     """
@@ -68,20 +73,21 @@ class Engine(Decisions):
         evaluations: Sampling | None = None,
         breakers: Settings | None = None,
         breaker_observers: Sequence[BreakerObserver] = (),
+        targets: Sequence[Target] = (),
+        environments: Sequence[Parameters] = (),
     ) -> None:
         self._clock = clock or SystemClock()
         self._journal = _opened(journal)
-        self._source = source
-        self._observers = observers
-        self._breakers = breakers
-        self._breaker_observers = breaker_observers
+        self._source, self._observers = source, observers
+        self._breakers, self._breaker_observers = breakers, breaker_observers
+        self._targets, self._environments = targets, environments
         self._exposures = Exposures(self._clock.now, _sampler(evaluations, self._clock))
         self._launching = threading.Lock()
         self._launched: Fleet | None = None
         self._warned = False
         self._ticker = Ticker(self.tick)
         forks.at_fork(self._restart)
-        if self._journal is not None:
+        if self._journal is not None or targets or environments:
             self._fleet()
 
     # Evaluating
@@ -132,6 +138,35 @@ class Engine(Decisions):
         """
         met(self._exposures.serve(flag, context), context, name)
 
+    def record(
+        self,
+        subject: str,
+        *,
+        version: str,
+        unit: str | Context,
+        ok: bool,
+        duration: timedelta = timedelta(0),
+        environment: str = "",
+    ) -> None:
+        """Tell how a call of what isn't a flag went: the health of a change is made of that.
+
+        While a rollout of the subject bakes, calls of its version are the canary's, and those of
+        any other version the baseline's. It takes no lock, does no I/O and never raises.
+
+        Args:
+            subject: whose call it was, such as `service:checkout`: a change's `subject`.
+            version: the version that answered.
+            unit: for whom: a targeting key, or a context, whose attributes strata may ask for.
+            ok: whether it went well.
+            duration: how long it took.
+            environment: where, by the name of its parameters. A ring that has an environment counts
+                calls from nowhere else.
+        """
+        if self._launched:
+            self._launched.servings.record(
+                subject, unit, version=version, ok=ok, duration=duration, environment=environment
+            )
+
     @property
     def breakers(self) -> Breakers:
         """Breakers by name, and by key: always the same ones. See `Breakers`.
@@ -145,27 +180,28 @@ class Engine(Decisions):
 
     def release(
         self,
-        definition: FeatureFlag[Any],
+        definition: FeatureFlag[Any] | Change,
         plan: Plan,
         *,
         attempt: int = 1,
         author: str | None = None,
         provenance: Provenance = UNKNOWN,
     ) -> Rollout:
-        """Release a new definition of a flag, ring by ring, and return its rollout.
+        """Release a new definition of a flag, or another change, and return its rollout.
 
         The same release asked again is the same rollout, so every start of an application may ask.
 
         Args:
-            definition: what everybody should get in the end.
+            definition: what everybody should get in the end; or a `Change` that isn't a flag's,
+                which is applied to the targets of the plan's rings.
             plan: how to get there.
             attempt: 2 to try again what the first attempt halted, and so on.
             author: an opaque id of whoever made the change; needed where somebody is to approve.
             provenance: where it comes from, for checks to read.
 
         Raises:
-            ReleaseRefusedError: another rollout of the flag is in flight, there is nothing to
-                release, or nobody could answer a check.
+            ReleaseRefusedError: another rollout of the subject is in flight, there is nothing to
+                release, nobody could answer a check, or a target or parameters are missing.
         """
         rollout = self._fleet().release(
             definition, plan, attempt=attempt, author=author, provenance=provenance
@@ -231,6 +267,7 @@ class Engine(Decisions):
         with self._launching:
             if self._launched is None:
                 # An application that only asks flags never waits for any of this.
+                from safedeploy.bindings import Bindings
                 from safedeploy.circuits import Settings
                 from safedeploy.fleets import Fleet
                 from safedeploy.journals import MemoryJournal
@@ -243,6 +280,7 @@ class Engine(Decisions):
                     breakers=self._breakers or Settings(),
                     breaker_observers=self._breaker_observers,
                     exposures=self._exposures,
+                    bindings=Bindings(self._targets, self._environments),
                     poll=POLL if self._journal else IDLE,
                     changed=self._ticker.wake,
                 )

@@ -107,6 +107,10 @@ class ApprovalRefusedError(SafeDeployError):
     """An approval wouldn't count: of an author, say, or without the role. Nothing was recorded."""
 
 
+class TargetError(SafeDeployError):
+    """A target couldn't apply, withdraw or verify. Its text is recorded, so no secrets."""
+
+
 class PromotionRefusedError(SafeDeployError):
     """A promotion wouldn't count: of the author, say, or without a reason. Nothing was recorded."""
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 import attrs
 
 from safedeploy.changes import Change
+from safedeploy.deliveries import Delivered
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer
 from safedeploy.interventions import Defined as Defined  # noqa: PLC0414 - it belongs here, too
@@ -279,6 +280,7 @@ Event: TypeAlias = (
     | Approved
     | Revoked
     | Applied
+    | Delivered
     | Assessed
     | Tripped
     | Alerted

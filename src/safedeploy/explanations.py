@@ -81,14 +81,14 @@ def _waits(command: commands.Command, rollout: Rollout, at: datetime) -> Iterato
             yield _wait("superseding", f"for the next tick: it halts {name}", rollout=name)
         case commands.Ask(gate=gate) | commands.Request(gate=gate):
             yield _wait("gate", f"for {openings.missing(rollout, gate)}", gate=gate)
-        case commands.Apply(ring=ring):
-            yield _wait("apply", f"for the next tick: it applies ring {ring}")
+        case commands.Apply(ring=ring, place=place):
+            yield _wait("apply", f"for {place or 'the next tick'}: it applies ring {ring}")
         case commands.Page(duty=duty):
             yield _wait("person", f"for a person: {duty}")
         case commands.Recover():
             yield _wait("recovery", "for the next tick: it begins the recovery")
-        case commands.Withdraw():
-            yield _wait("withdrawal", "for the next tick: it withdraws the change")
+        case commands.Withdraw(place=place):
+            yield _wait("withdrawal", f"for {place or 'the next tick'}: it withdraws the change")
         case commands.Wake(at=until):
             stops = isinstance(rollout.state, Paused)
             then = "it halts" if stops else openings.then(rollout, until)

@@ -9,12 +9,11 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-import attrs
-
 from safedeploy import events
+from safedeploy.bindings import Bindings
 from safedeploy.breakers import Breakers
 from safedeploy.breakers import Observer as BreakerObserver
-from safedeploy.changes import Provenance
+from safedeploy.changes import Change, ChangeKind, Provenance
 from safedeploy.circuits import Settings
 from safedeploy.clocks import Clock
 from safedeploy.conflicts import queue
@@ -22,7 +21,6 @@ from safedeploy.errors import JournalConflictError, ReleaseRefusedError
 from safedeploy.exposures import Exposures
 from safedeploy.flags import FeatureFlag
 from safedeploy.flights import Flight
-from safedeploy.gates import Check, Run
 from safedeploy.hearings import Hearing
 from safedeploy.journals import Journal
 from safedeploy.journals.port import RACES
@@ -33,15 +31,16 @@ from safedeploy.operators import Operators
 from safedeploy.overrides import Override
 from safedeploy.people import Person
 from safedeploy.plans import Plan
-from safedeploy.refusals import refuse_closed, refuse_misuse
-from safedeploy.rollouts import stream
+from safedeploy.releases import Release
 from safedeploy.rosters import Roster
 from safedeploy.rounds import Round
+from safedeploy.servings import Servings
 from safedeploy.states import RolledBack, Rollout
 from safedeploy.telemetry import Observer
 from safedeploy.watches import Watches
 
 _NOT_OVER = "only what was rolled back is tried again: abort it first, or let it go on"
+_NO_DEFINITION = "the journal has no definition of the flag: release it as the next attempt"
 
 
 class Fleet(Hearing):
@@ -58,6 +57,7 @@ class Fleet(Hearing):
         breakers: the defaults of the registry.
         breaker_observers: called with each breaker and what happened to it.
         exposures: told what every flag serves.
+        bindings: what the names of targets and environments in plans stand for.
         poll: how long to wait between ticks at most.
         changed: called when somebody has changed something, so that a tick is due.
     """
@@ -72,12 +72,13 @@ class Fleet(Hearing):
         breakers: Settings,
         breaker_observers: Sequence[BreakerObserver],
         exposures: Exposures,
+        bindings: Bindings,
         poll: timedelta,
         changed: Callable[[], object],
     ) -> None:
         self._clock, self._poll, self._changed = clock, poll, changed
         self._journal, self._source = journal, source
-        self._exposures = exposures
+        self._exposures, self._bindings = exposures, bindings
         self._lock = threading.RLock()
         self._tallies = Tallies(_name(), clock.monotonic)
         self.logbook = Logbook(clock, journal, changed)
@@ -94,7 +95,7 @@ class Fleet(Hearing):
 
     def release(
         self,
-        definition: FeatureFlag[Any],
+        definition: FeatureFlag[Any] | Change,
         plan: Plan,
         *,
         attempt: int,
@@ -102,13 +103,10 @@ class Fleet(Hearing):
         provenance: Provenance,
     ) -> Rollout:
         """Begin a rollout, or return the one that the same release began."""
-        refuse_misuse(definition, plan, attempt)
-        refuse_closed(plan, author)
-        change = definition.change(author=author, provenance=provenance)
-        started = events.Started(self._clock.now(), change, plan, attempt, definition)
+        asked = Release.of(definition, plan, attempt=attempt, author=author, provenance=provenance)
         with self._lock:
-            flight = self._released(started, definition)
-            flight.checks.update(_checks(plan))
+            flight = self._released(asked)
+            flight.checks.update(asked.checks)
         self._changed()
         return flight.view
 
@@ -117,20 +115,20 @@ class Fleet(Hearing):
         flight = self._flight(rollout)
         with self._lock:
             self._roster.catch_up()
-            was = flight.rollout
-            attempt = was.attempt + 1
-            if not self._roster.read(stream(was.change, was.plan, attempt)):
+            was, asked = flight.rollout, Release.again(flight.rollout, by, reason)
+            if not self._roster.read(asked.name):
                 self._refuse_state(flight, RolledBack, _NOT_OVER)
-            started = events.Started(
-                was.at, was.change, was.plan, attempt, was.definition, by, reason
-            )
-            if was.definition is None:
-                mend = "only a flag's release is tried again here: begin the next attempt yourself"
-                raise ReleaseRefusedError("rollout", was.id, mend)
-            again = self._released(started, was.definition)
+            if was.definition is None and was.change.kind is ChangeKind.FLAG:
+                raise ReleaseRefusedError("rollout", was.id, _NO_DEFINITION)
+            again = self._released(asked)
             again.checks.update(flight.checks)
         self._changed()
         return again.view
+
+    @property
+    def servings(self) -> Servings:
+        """What is served and tallied of the rollouts."""
+        return self._roster.servings
 
     def rollouts(self) -> tuple[Rollout, ...]:
         """Return all rollouts as they are now, oldest first."""
@@ -201,24 +199,25 @@ class Fleet(Hearing):
             tallies=self._tallies,
             roster=self._roster,
             watches=self._watches,
+            bindings=self._bindings,
             lock=self._lock,
             changed=self._changed,
         )
 
-    def _released(self, started: events.Started, definition: FeatureFlag[Any]) -> Flight:
-        name = stream(started.change, started.plan, started.attempt)
+    def _released(self, asked: Release) -> Flight:
+        name = asked.name
+        if asked.flag is None:
+            self._bindings.learn(asked.plan)
         for _ in range(RACES):
             if flight := self._roster.get(name):
                 return flight
             self._roster.catch_up()
             if flight := self._roster.read(name):
                 return flight
-            behind, beside = queue(definition, started.plan, self._roster, self._exposures)
-            at = self._exposures.after(definition.key, self._clock.now())
+            behind, beside = queue(asked, self._roster, self._exposures)
+            at = self._exposures.after(asked.key, self._clock.now())
             with suppress(JournalConflictError):  # somebody was faster: decide anew
-                return self._roster.begin(
-                    attrs.evolve(started, at=at, behind=behind, beside=beside)
-                )
+                return self._roster.begin(asked.started(at, behind=behind, beside=beside))
         mend = "ask again; if that doesn't help, a later version has begun it: upgrade this one"
         raise ReleaseRefusedError("rollout", name, mend)
 
@@ -226,8 +225,3 @@ class Fleet(Hearing):
 def _name() -> str:
     """Return a name that no other process has."""
     return f"{os.getpid()}-{os.urandom(4).hex()}"
-
-
-def _checks(plan: Plan) -> dict[str, Run]:
-    checks = (gate for gate in plan.all_gates if isinstance(gate, Check))
-    return {check.name: check.run for check in checks if check.run}

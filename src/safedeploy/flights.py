@@ -11,10 +11,12 @@ import attrs
 
 from safedeploy.assessments import assess, has_moved, is_worth_recording
 from safedeploy.clocks import Clock
+from safedeploy.deliveries import Delivered, Stage
 from safedeploy.errors import JournalConflictError
 from safedeploy.events import Applied, Assessed, Event, Unknown
 from safedeploy.gates import Run
 from safedeploy.journals import Journal, Lease
+from safedeploy.rings import Place
 from safedeploy.rollouts import exposure, fold, following
 from safedeploy.runs import Inquiry
 from safedeploy.signals import Health
@@ -39,6 +41,7 @@ class Flight:
         self.rollout = self.view = fold(stream)
         self.checks: dict[str, Run] = {}
         self.inquiries: dict[str, Inquiry] = {}
+        self.errands: dict[Place, Inquiry] = {}
         self.paged: set[str] = set()
         self.epoch = -1  # not served yet
         self.posted = -math.inf
@@ -74,14 +77,16 @@ class Flight:
     def record(self, event: Event, *, lease: Lease | None = None) -> None:
         """Apply an event, and append it to the journal.
 
-        What lets more people in is saved first, under the lease, and given up if it can't be.
+        What lets more people in, or begins to, is saved first, under the lease, and given up if it
+        can't be.
         Anything else is applied first, so that a halt withdraws here whatever the journal does,
         and saved when it can be.
         """
         events = (*self._worth_telling(), event)
         steps = self._after(events)
         after = steps[-1][1]
-        if exposure(after).percent > exposure(self.rollout).percent:
+        grows = exposure(after).percent > exposure(self.rollout).percent
+        if grows or isinstance(event, Applied) or _begins(event):
             self.save(*events, lease=lease)
             self._adopt(after, steps)
         else:
@@ -185,6 +190,7 @@ class Flight:
         """Forget what was merely seen, in a child process: that is the parent's to save."""
         self._unsaved = _without_looks(self._unsaved, self.rollout.health)
         self._seen, self._looked, self.view = None, None, self.rollout
+        self.errands.clear()
         self.inquiries.clear()  # their threads are the parent's
 
     def _after(self, events: Sequence[Event]) -> list[tuple[Event, Rollout]]:
@@ -239,6 +245,10 @@ def _without_looks(events: Sequence[Event], health: Health) -> tuple[Event, ...]
         for event in events
         if not isinstance(event, Assessed) or event.evidence.verdict >= Verdict.INVESTIGATE
     )
+
+
+def _begins(event: Event) -> bool:
+    return isinstance(event, Delivered) and event.stage is Stage.BEGUN
 
 
 def _not_before(at: datetime, event: Event) -> Event:

@@ -17,6 +17,7 @@ from safedeploy.operators import Operators
 from safedeploy.people import Person
 from safedeploy.rosters import Roster
 from safedeploy.states import Baking, Completed, Moving, Paused, Rollout, Stopped
+from safedeploy.streams import key_of
 
 
 class Hearing:
@@ -90,11 +91,11 @@ class Hearing:
     def _halt(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:
         # The lock may be held for as long as the journal keeps somebody waiting: a halt isn't.
         before = self._flight(rollout).rollout
-        with self._exposures.withdrawn(before.change.name):
+        with self._exposures.withdrawn(key_of(before.change)):
             after = self._tell(rollout, event)
             if before.is_withdrawn:
                 with self._lock:
-                    self._operators.halt(before.change.name, before.id, "halted again")
+                    self._operators.halt(key_of(before.change), before.id, "halted again")
             return after
 
     def _tell(self, rollout: Rollout | str, event: Callable[[datetime], Event]) -> Rollout:

@@ -11,6 +11,7 @@ from safedeploy import (
     gates,
     overrides,
     plans,
+    rings,
     rollbacks,
     signals,
     verdicts,
@@ -26,6 +27,7 @@ from safedeploy.circuits import (
     TripsWhen,
 )
 from safedeploy.components import Component
+from safedeploy.deliveries import Delivered, Stage
 from safedeploy.health import HealthModel
 from safedeploy.people import Person
 from safedeploy.statistics import Dispersion, LabelTest, LatencyTest, MarginTest, RateTest
@@ -42,7 +44,7 @@ KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Tripped, Trip, Calls, events.Moved, TripsWhen),
     (FailureRate, SlowCallRate, Failures, AllHold, AnyHolds),
     (Block, Part, Change, ChangeKind, Provenance),
-    (plans.Plan, plans.Ring),
+    (plans.Plan, rings.Ring, rings.Named, rings.Place, Delivered, Stage),
     (gates.Approval, gates.AtLeast, gates.Within),
     (gates.Check, gates.Answer, rollbacks.RollbackPolicy, rollbacks.RollBack),
     (HealthModel, Component, signals.Health, LabelTest, MarginTest),

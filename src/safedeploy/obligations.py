@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from safedeploy import commands, queues, states
+from safedeploy import commands, deliveries, queues, states
 from safedeploy.commands import Command
 from safedeploy.gates import Approval
 from safedeploy.openings import are_open, asked, due
@@ -49,9 +49,11 @@ def _late_in_queue(rollout: Rollout, state: states.Queued) -> Command:
 
 def _owed_while_pending(rollout: Rollout, state: states.Pending) -> tuple[Command, ...]:
     ring, epoch = rollout.ring.name, rollout.epoch + 1
-    applied = (commands.Apply(_id(rollout, "apply"), rollout.change, ring, epoch),)
-    is_open = are_open(asked(rollout, state), state.shown)
-    return (*_asking(rollout, state), *(applied if is_open else ()), _deadline(rollout, state))
+    place = rollout.plan.place(state.ring)
+    applied = (commands.Apply(_id(rollout, "apply"), rollout.change, ring, epoch, place),)
+    is_begun = place is not None and deliveries.is_begun(rollout.deliveries, place, ring)
+    goes_on = is_begun or are_open(asked(rollout, state), state.shown)
+    return (*_asking(rollout, state), *(applied if goes_on else ()), _deadline(rollout, state))
 
 
 def _owed_while_baking(rollout: Rollout, state: states.Baking) -> tuple[Command, ...]:
@@ -87,7 +89,23 @@ def _owed_while_halted(rollout: Rollout, state: states.Halted) -> tuple[Command,
 
 
 def _owed_while_recovering(rollout: Rollout, _: states.Recovering) -> tuple[Command, ...]:
-    return (commands.Withdraw(_id(rollout, "withdraw"), rollout.change),)
+    if not deliveries.standing(rollout.deliveries):
+        return (commands.Withdraw(_id(rollout, "withdraw"), rollout.change),)
+    return (
+        *(
+            commands.Withdraw(_id(rollout, f"withdraw {each.place}"), rollout.change, each.place)
+            for each in deliveries.next_to_leave(rollout.deliveries)
+        ),
+        *_help_out(rollout),
+    )
+
+
+def _help_out(rollout: Rollout) -> Iterator[Command]:
+    if stuck := deliveries.stuck(rollout.deliveries):
+        places = " and ".join(str(each.place) for each in stuck)
+        yield commands.Page(
+            _id(rollout, f"page {places}"), f"help to withdraw {rollout.id} from {places}"
+        )
 
 
 def _deadline(rollout: Rollout, state: states.Pending | states.Baking) -> Command:

@@ -1,4 +1,4 @@
-"""Plans and rings: how far, for how long, behind which gates, judged and recovered how."""
+"""Plans: in which rings, for how long, behind which gates, judged and recovered how."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from safedeploy.gates import Gate, Within, a_quorum, leaves, refuse_twins
 from safedeploy.health import HealthModel
 from safedeploy.people import named, names
 from safedeploy.reviews import Reviewed
-from safedeploy.rings import Ring, listed, patience
+from safedeploy.rings import Named, Place, Ring, listed, patience, targeted
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.sights import Asked
 from safedeploy.signals import Criteria
@@ -98,6 +98,7 @@ class Plan(Reviewed):
             anybody else, unless given.
         breaker: when a process withdraws the change by itself, at the very call that shows it, and
             halts the rollout; never, unless given. See `TripsWhen`.
+        target: where a change that isn't a flag's is applied, unless a ring says otherwise.
 
     Raises:
         DefinitionError: no rings, a name twice, percentages that fall, a ring that leaves nobody to
@@ -132,6 +133,7 @@ class Plan(Reviewed):
         default=None, validator=attrs.validators.optional(validators.text), metadata=ADDED
     )
     most_in_flight: int = attrs.field(default=1, validator=a_quorum, metadata=ADDED)
+    target: Named | None = attrs.field(default=None, converter=targeted, metadata=ADDED)
 
     def __attrs_post_init__(self) -> None:
         self._check_rings()
@@ -146,8 +148,18 @@ class Plan(Reviewed):
         return digest(self)
 
     def exposed(self, number: int) -> float:
-        """Return the percentage that a ring really exposes: less than 100 by the holdback."""
-        return min(self.rings[number].percent, 100 - self.holdback)
+        """Return the percentage that a ring really exposes: less than 100 by the holdback.
+
+        A target is told no holdback: nothing would release it there.
+        """
+        percent = self.rings[number].percent
+        return percent if self.place(number) else min(percent, 100 - self.holdback)
+
+    def place(self, number: int) -> Place | None:
+        """Return where a ring, counted from 0, is applied; None where the engine serves it."""
+        ring = self.rings[number]
+        target, environment = ring.target or self.target, ring.environment
+        return Place(target.name, environment.name if environment else "") if target else None
 
     def gates(self, number: int) -> tuple[Gate, ...]:
         """Return what must open before a ring begins, counted from 0: its windows as well."""
@@ -242,11 +254,14 @@ class Plan(Reviewed):
 
     def _check_rings(self) -> None:
         names, percents = [ring.name for ring in self.rings], [ring.percent for ring in self.rings]
+        places: dict[Place | None, list[float]] = {}
+        for number, percent in enumerate(percents):
+            places.setdefault(self.place(number), []).append(percent)
         if not self.rings:
             raise DefinitionError("rings", (), "give one ring at least")
         if len(set(names)) < len(names):
             raise DefinitionError("rings", names, "give each ring a name of its own")
-        if percents != sorted(percents):
+        if any(share != sorted(share) for share in places.values()):
             raise DefinitionError("percent", percents, "let no ring be smaller than the one before")
         for exposed in map(self.exposed, range(len(percents))):
             if exposed <= 0:
@@ -259,17 +274,14 @@ class Plan(Reviewed):
         for number in range(len(self.rings)):
             refuse_twins("gates", self.gates(number))
             refuse_twins("after", self.after(number))
-            recurs(
-                self, attrs.fields(Plan).windows, joint(self.windows, self.rings[number].windows)
-            )
+            recurs(self, attrs.fields(Plan).windows, self.window(number))
 
     def _check_numbers(self) -> None:
         if not 1 < self.must_see < math.inf:
             raise DefinitionError("must_see", self.must_see, "give a ratio above 1, such as 2")
         if not 0.5 < self.power < 1:
-            raise DefinitionError(
-                "power", self.power, "give a chance between 0.5 and 1, such as 0.9"
-            )
+            mend = "give a chance between 0.5 and 1, such as 0.9"
+            raise DefinitionError("power", self.power, mend)
         if not self.assess_every:
             raise DefinitionError("assess_every", self.assess_every, "give a timedelta above zero")
 

@@ -4,23 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
+from safedeploy.changes import Change, ChangeKind
 from safedeploy.errors import ReleaseRefusedError
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Approval, Check
 from safedeploy.plans import Plan
+from safedeploy.streams import looks_foreign
 
 
-def refuse_misuse(definition: FeatureFlag[Any], plan: Plan, attempt: int) -> None:
+def refuse_misuse(definition: FeatureFlag[Any] | Change, plan: Plan, attempt: int) -> None:
     """Refuse what is no release at all.
 
     Raises:
-        ReleaseRefusedError: no flag, no plan, or no number of an attempt.
+        ReleaseRefusedError: no flag and no change, no plan, or no number of an attempt.
     """
-    for field, value, kind in (("definition", definition, FeatureFlag), ("plan", plan, Plan)):
-        if not isinstance(value, kind):
-            raise ReleaseRefusedError(field, value, f"give a {kind.__name__}")
+    if not isinstance(definition, FeatureFlag | Change):
+        raise ReleaseRefusedError("definition", definition, "give a FeatureFlag, or a Change")
+    if not isinstance(plan, Plan):
+        raise ReleaseRefusedError("plan", plan, "give a Plan")
+    if isinstance(definition, FeatureFlag):
+        _refuse_odd_flag(definition, plan)
+    elif definition.kind is ChangeKind.FLAG:
+        raise ReleaseRefusedError("definition", definition, "give the FeatureFlag itself")
     if isinstance(attempt, bool) or not isinstance(attempt, int) or attempt < 1:
         raise ReleaseRefusedError("attempt", attempt, "give a number of 1 or more")
+
+
+def refuse_foreign(definition: FeatureFlag[Any]) -> None:
+    """Refuse a flag that could be taken for something else.
+
+    Raises:
+        ReleaseRefusedError: its key is the subject of a change of another kind.
+    """
+    if looks_foreign(definition.key):
+        mend = "choose a key that isn't the subject of a change of another kind"
+        raise ReleaseRefusedError("definition", definition.key, mend)
+
+
+def _refuse_odd_flag(definition: FeatureFlag[Any], plan: Plan) -> None:
+    refuse_foreign(definition)
+    if any(plan.place(number) for number in range(len(plan.rings))):
+        mend = "leave the target out: the engine serves flags itself"
+        raise ReleaseRefusedError("target", definition.key, mend)
 
 
 def refuse_closed(plan: Plan, author: str | None) -> None:

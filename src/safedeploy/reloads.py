@@ -21,6 +21,7 @@ from safedeploy.journals import Entry, Journal
 from safedeploy.journals.port import RACES
 from safedeploy.moves import Fate, Move, Reloaded
 from safedeploy.plans import OnNewVersion, Plan
+from safedeploy.refusals import refuse_foreign
 from safedeploy.rollouts import stream
 from safedeploy.rosters import Roster
 from safedeploy.states import Rollout
@@ -137,6 +138,7 @@ class Reloads:
             attempt = busy.attempt if is_same else 0  # asked again, for this process's checks
             return _Step(Fate.RELEASED, busy.state.label, busy.id, attempt=attempt)
         try:
+            refuse_foreign(flag)
             self._refuse_dead(flag)
             stable = self._exposures.settled(flag.key) or self._exposures.known(flag.key)
             if stable and stable.version == flag.version:

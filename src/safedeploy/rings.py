@@ -1,9 +1,10 @@
-"""Rings: how far a change goes in one step, for how long, behind which gates and windows."""
+"""Rings: how far a change goes in one step, for how long, behind which gates, and to where."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Protocol, TypeAlias
 
 import attrs
 
@@ -15,6 +16,70 @@ from safedeploy.validators import ADDED, duration, several
 from safedeploy.windows import Window, recurs
 
 _ZERO = timedelta(0)
+
+
+class HasName(Protocol):
+    """Anything that has a name."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+
+@attrs.frozen
+class Named:
+    """Name what only a process can have: a target, or parameters.
+
+    A plan holds it by name: equality and digests leave the value out, and the core never uses it.
+
+    Args:
+        name: what it is called.
+        value: what is meant; None where an engine knows it by its name.
+
+    Raises:
+        DefinitionError: the name is empty.
+    """
+
+    name: str = attrs.field(validator=validators.text)
+    value: HasName | None = attrs.field(default=None, eq=False, repr=False)
+
+
+Given: TypeAlias = Named | HasName | str | None
+
+
+def targeted(given: Given) -> Named | None:
+    """Convert a target, or the name of one."""
+    return _named("target", given)
+
+
+def _situated(given: Given) -> Named | None:
+    return _named("environment", given)
+
+
+def _named(field: str, given: Given) -> Named | None:
+    if given is None or isinstance(given, Named):
+        return given
+    try:
+        return Named(given) if isinstance(given, str) else Named(given.name, given)
+    except (DefinitionError, AttributeError):
+        raise DefinitionError(field, given, "give a name, or what has one") from None
+
+
+@attrs.frozen
+class Place:
+    """Say where a change is applied: at a target, with the parameters of an environment.
+
+    Args:
+        target: the target's name.
+        environment: that of the parameters; empty where there are none.
+    """
+
+    target: str = attrs.field(validator=validators.text)
+    environment: str = attrs.field(default="", validator=validators.a(str))
+
+    def __str__(self) -> str:
+        return f"{self.target} in {self.environment}" if self.environment else self.target
 
 
 def patience(ring: Ring) -> timedelta:
@@ -35,7 +100,8 @@ class Ring:
 
     Args:
         name: unique in its plan.
-        percent: the share of all contexts, 0 to 100; earlier rings stay in it.
+        percent: the share of all contexts, 0 to 100; earlier rings stay in it. A target is told it,
+            for its router to send that share.
         bake: how long the ring must be exposed, used and healthy before it is left.
         minimum_bake: how long at least, where a signal that has a `margin` excludes that the change
             is worse by it: strong evidence shortens the wait. The whole bake, unless given.
@@ -44,6 +110,10 @@ class Ring:
         windows: when the ring may begin and be left, besides the plan's own windows.
         deadline: how long the ring may take before a person is named to look; unless given, ten
             times the bake, and an hour at least.
+        target: where a change that isn't a flag's is applied: a target, or the name of one that the
+            engine knows. The plan's, unless given.
+        environment: what it is applied with: `Parameters`, or the name of some that the engine
+            knows.
 
     Raises:
         DefinitionError: an empty name, a percent outside 0..100, a negative duration, windows that
@@ -76,6 +146,12 @@ class Ring:
     )
     windows: Window | None = attrs.field(
         default=None, kw_only=True, validator=recurs, metadata=ADDED
+    )
+    target: Named | None = attrs.field(
+        default=None, kw_only=True, converter=targeted, metadata=ADDED
+    )
+    environment: Named | None = attrs.field(
+        default=None, kw_only=True, converter=_situated, metadata=ADDED
     )
 
     def __attrs_post_init__(self) -> None:

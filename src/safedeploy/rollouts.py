@@ -14,9 +14,10 @@ from typing import Any, TypeAlias, get_args
 
 import attrs
 
-from safedeploy import events, openings, queues, states
+from safedeploy import arrivals, deliveries, events, openings, queues, states
 from safedeploy.audiences import Exposure
 from safedeploy.commands import Command
+from safedeploy.deliveries import Delivered, Stage
 from safedeploy.errors import DefinitionError
 from safedeploy.events import Event
 from safedeploy.explanations import explain
@@ -132,8 +133,11 @@ def _signed_while_paused(
 
 def _applied(rollout: Rollout, state: states.Pending, event: events.Applied) -> Rollout:
     gates, shown = openings.asked(rollout, state), state.shown.later(event.at)
-    due = (event.ring, event.epoch) == (rollout.ring.name, rollout.epoch + 1)
-    if not due or not openings.are_open(gates, state.shown):
+    if not arrivals.is_due(rollout, state, event):
+        return rollout
+    # A target has begun while they were open: what it has done by now is a fact.
+    gates = () if rollout.plan.place(state.ring) else gates
+    if not openings.are_open(gates, state.shown):
         return rollout
     if not openings.are_open(gates, shown):
         # What has opened them has expired meanwhile.
@@ -147,7 +151,16 @@ def _applied(rollout: Rollout, state: states.Pending, event: events.Applied) -> 
         health=rollout.plan.health.enter(rollout.health, event.at),
         evidence=None,
         accepted=frozenset(),
+        deliveries=arrivals.applied(rollout, state, event),
     )
+
+
+def _delivered(rollout: Rollout, state: states.Pending, event: Delivered) -> Rollout:
+    known = arrivals.begun(rollout, state, event)
+    after = attrs.evolve(rollout, deliveries=known)
+    if known is rollout.deliveries or event.stage is not Stage.FAILED:
+        return after
+    return (_halt if rollout.plan.on_issue.halt_unapplied else _pause)(after, state, event)
 
 
 def _assessed(rollout: Rollout, state: states.Moving, event: events.Assessed) -> Rollout:
@@ -237,7 +250,13 @@ def _recovery_started(rollout: Rollout, state: states.Halted, event: Event) -> R
     return _to(rollout, states.Recovering(state.ring, event.at, state.cause))
 
 
+def _left(rollout: Rollout, _: states.Recovering, event: Delivered) -> Rollout:
+    return attrs.evolve(rollout, deliveries=arrivals.left(rollout, event))
+
+
 def _withdrawn(rollout: Rollout, state: states.Recovering, event: Event) -> Rollout:
+    if deliveries.standing(rollout.deliveries):
+        return rollout
     return _to(rollout, states.RolledBack(state.ring, event.at, state.cause))
 
 
@@ -250,40 +269,30 @@ _Handler: TypeAlias = Callable[[Rollout, Any, Any], Rollout]
 TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
     {
         (states.Queued, events.Ended): _ended,
-        (states.Queued, events.Superseded): _superseded,
-        (states.Queued, events.Assessed): _assessed,
-        (states.Queued, events.Alerted): _alerted,
         (states.Queued, events.Woken): _woken_in_queue,
-        (states.Queued, events.Aborted): _halt,
-        (states.Pending, events.Superseded): _superseded,
         (states.Pending, events.Answered): _answered,
         (states.Pending, events.Approved): _signed,
         (states.Pending, events.Revoked): _signed,
         (states.Pending, events.Applied): _applied,
-        (states.Pending, events.Assessed): _assessed,
-        (states.Pending, events.Alerted): _alerted,
+        (states.Pending, Delivered): _delivered,
         (states.Pending, events.Woken): _woken,
-        (states.Pending, events.Aborted): _halt,
-        (states.Baking, events.Superseded): _superseded,
         (states.Baking, events.Answered): _answered,
         (states.Baking, events.Approved): _signed,
         (states.Baking, events.Revoked): _signed,
-        (states.Baking, events.Assessed): _assessed,
-        (states.Baking, events.Alerted): _alerted,
         (states.Baking, events.Woken): _woken,
-        (states.Baking, events.Aborted): _halt,
         (states.Baking, events.Promoted): _promoted,
-        (states.Paused, events.Superseded): _superseded,
         (states.Paused, events.Approved): _signed_while_paused,
         (states.Paused, events.Revoked): _signed_while_paused,
-        (states.Paused, events.Assessed): _assessed,
-        (states.Paused, events.Alerted): _alerted,
         (states.Paused, events.Woken): _woken_while_paused,
         (states.Paused, events.Resumed): _resumed,
-        (states.Paused, events.Aborted): _halt,
         (states.Halted, events.RecoveryStarted): _recovery_started,
+        (states.Recovering, Delivered): _left,
         (states.Recovering, events.Withdrawn): _withdrawn,
+        **{(state, events.Superseded): _superseded for state in get_args(states.Moving)},
+        **{(state, events.Assessed): _assessed for state in get_args(states.Moving)},
         **{(state, events.Tripped): _tripped for state in get_args(states.Moving)},
+        **{(state, events.Alerted): _alerted for state in get_args(states.Moving)},
+        **{(state, events.Aborted): _halt for state in get_args(states.Moving)},
     }
 )
 """Every pair of state and event that does something. The documentation's diagram comes from it."""

@@ -9,6 +9,7 @@ import attrs
 
 from safedeploy import events, telemetry
 from safedeploy.catalogs import Catalog
+from safedeploy.changes import ChangeKind
 from safedeploy.clocks import Clock
 from safedeploy.errors import JournalConflictError, RolloutNotFoundError
 from safedeploy.events import Event
@@ -16,10 +17,10 @@ from safedeploy.exposures import Exposures
 from safedeploy.flights import Flight
 from safedeploy.journals import Entry, Journal
 from safedeploy.metrics import Tallies
-from safedeploy.servings import project
+from safedeploy.servings import Servings
 from safedeploy.standings import Standings
 from safedeploy.states import Completed, Moving, Rollout
-from safedeploy.streams import BREAKERS, DEFINITIONS, KILLS, by_flag, flag_of
+from safedeploy.streams import BREAKERS, DEFINITIONS, KILLS, by_flag, flag_of, key_of
 from safedeploy.telemetry import Observer, Troubles
 from safedeploy.watches import Watches
 
@@ -32,8 +33,10 @@ class Roster:
     Attributes:
         position: of the last entry that was read.
         standings: the overrides that stand.
+        servings: what is served and tallied of them.
         catalog: what was defined without a release.
-        unread: of each flag, the name of a stream that can't be read here: it may be in flight.
+        unread: of each flag or other subject, the name of a stream that can't be read here: it may
+            be in flight.
 
     Args:
         journal: where the rollouts' events are.
@@ -54,7 +57,7 @@ class Roster:
         self._journal = journal
         self._observers = tuple(observers)
         self._exposures = exposures
-        self._tallies, self._watches = tallies, watches
+        self.servings = Servings(exposures, tallies, watches)
         self.catalog = Catalog(exposures)
         self.standings = Standings(journal, exposures, self._is_withdrawn)
         self._flights: dict[str, Flight] = {}
@@ -83,11 +86,11 @@ class Roster:
         return not self.unread and all(flight.is_readable for flight in self)
 
     def present(self, flag: str) -> Flight | None:
-        """Return the latest flight of a flag that has begun: what it serves is that one's."""
+        """Return the latest flight that has begun of a flag, by its key, or of another subject."""
         return self._present.get(flag)
 
     def of(self, flag: str) -> list[Flight]:
-        """Return the flights of a flag that matter still, oldest first, queued ones as well."""
+        """Return those of its flights that matter still, oldest first, queued ones as well."""
         return [*self._of.get(flag, {}).values()]
 
     def get(self, name: str) -> Flight | None:
@@ -264,7 +267,7 @@ class Roster:
             self.unread[flag_of(entry.stream)] = entry.stream
 
     def _board(self, flight: Flight) -> None:
-        name, flights = flight.rollout.id, self._of.setdefault(flight.rollout.change.name, {})
+        name, flights = flight.rollout.id, self._of.setdefault(key_of(flight.rollout.change), {})
         for over in [known for known, it in flights.items() if not it.is_busy]:
             del self._flights[over], flights[over]
         self._flights[name] = flights[name] = flight
@@ -275,11 +278,12 @@ class Roster:
         return flight is not None and flight.rollout.begun and flight.rollout.is_withdrawn
 
     def _settle(self, rollout: Rollout) -> None:
-        self._exposures.settle(rollout.change.name, rollout.state.since, rollout.definition)
+        if rollout.change.kind is ChangeKind.FLAG:
+            self._exposures.settle(rollout.change.name, rollout.state.since, rollout.definition)
 
     def _adopted(self, flight: Flight, steps: Sequence[tuple[Event, Rollout]]) -> None:
         """Bring what is served in line with what a rollout has become, then tell the observers."""
-        rollout, key = flight.rollout, flight.rollout.change.name
+        rollout, key = flight.rollout, key_of(flight.rollout.change)
         if [it for it in self.of(key) if it.rollout.begun][-1:] == [flight]:
             self._present[key] = flight  # it is its turn
         if flight.epoch != rollout.epoch and self._present.get(key) is flight:
@@ -288,7 +292,7 @@ class Roster:
                 self._settle(rollout)
             if rollout.is_withdrawn:
                 self.standings.halt(key, rollout.id)
-            self._exposures.release(key, project(flight, self._tallies, self._watches))
+            self.servings.show(flight)
         for event, after in steps:
             for observer in self._observers:
                 telemetry.tell(observer, event, after)

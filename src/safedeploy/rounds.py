@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from safedeploy import telemetry
+from safedeploy.bindings import Bindings
 from safedeploy.clocks import IDLE, Clock
 from safedeploy.drivers import Driver
 from safedeploy.events import Tripped
@@ -32,6 +33,7 @@ class Round:
         tallies: what this process measured.
         roster: the rollouts.
         watches: which of them breakers have tripped for.
+        bindings: what the names of targets and environments in plans stand for.
         lock: held whenever the roster or a flight is touched.
         changed: called when there is something to do, so that a round is due.
     """
@@ -45,6 +47,7 @@ class Round:
         tallies: Tallies,
         roster: Roster,
         watches: Watches,
+        bindings: Bindings,
         lock: threading.RLock,
         changed: Callable[[], object],
     ) -> None:
@@ -54,7 +57,9 @@ class Round:
         self._lock = lock
         self._tenure = Tenure(journal, clock, tallies.process)
         self._pool = Pool(journal, tallies)
-        self._driver = Driver(clock, source, self._pool, lock, changed=changed, find=roster.read)
+        self._driver = Driver(
+            clock, source, self._pool, lock, bindings=bindings, changed=changed, find=roster.read
+        )
         self._going = threading.Lock()
         self._token = 0
         self._exposed: set[str] | None = None

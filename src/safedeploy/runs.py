@@ -25,6 +25,9 @@ MOST_OF_ONE = 8
 """So many checks of one rollout run at once."""
 
 
+_FULL = Report(Answer.HOLDS, f"{MOST} checks are running already")
+
+
 class Inquiry:
     """Ask one check for one ring, again and again: one run at a time.
 
@@ -56,6 +59,11 @@ class Inquiry:
         self._is_given_up = False
         self._opens_since: datetime | None = None
         self._told: tuple[Report, datetime] | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it runs, and hasn't taken too long yet when somebody last looked."""
+        return self.is_running and not self._is_given_up
 
     def is_due(self, monotonic: float) -> bool:
         """Tell whether it is to be asked again."""
@@ -138,10 +146,14 @@ class Runs:
     Args:
         clock: the time.
         changed: called when there is an answer that a tick shouldn't keep waiting.
+        full: the answer where no more can run; None where that is no answer.
     """
 
-    def __init__(self, clock: Clock, changed: Callable[[], object]) -> None:
+    def __init__(
+        self, clock: Clock, changed: Callable[[], object], *, full: Report | None = _FULL
+    ) -> None:
         self._clock = clock
+        self._full = full
         self._changed = changed
         self._room = threading.BoundedSemaphore(MOST)
 
@@ -156,7 +168,7 @@ class Runs:
         report = inquiry.take(self._clock.monotonic())
         if report is None and inquiry.is_due(self._clock.monotonic()):
             if not self._room.acquire(blocking=False):
-                return Report(Answer.HOLDS, f"{MOST} checks are running already")
+                return self._full
             self._begin(inquiry, run, change)
             report = inquiry.take(self._clock.monotonic())
         return report

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 import attrs
 
 from safedeploy.changes import Change
+from safedeploy.deliveries import Deliveries
 from safedeploy.digests import digest
 from safedeploy.events import Event, Promoted
 from safedeploy.flags import FeatureFlag
@@ -193,6 +194,7 @@ class Rollout:
         evidence: the latest; None before the first.
         accepted: component and signal of each finding of this exposure that a person has looked at
             and decided to go on with.
+        deliveries: what is known of each place that it was brought to, unless it is a flag's.
         begun: whether it was its turn ever; what was only queued has served nobody.
     """
 
@@ -210,6 +212,7 @@ class Rollout:
     health: Health = attrs.field(repr=False)
     evidence: Evidence | None = attrs.field(default=None, repr=False)
     accepted: frozenset[tuple[str, str]] = frozenset()
+    deliveries: Deliveries = ()
     begun: bool = True
 
     @property

@@ -20,7 +20,7 @@ from safedeploy.rollouts import exposure, fold
 from safedeploy.screens import render
 from safedeploy.standings import Standings
 from safedeploy.states import Baking, Completed, Paused, Rollout
-from safedeploy.streams import KILLS, flag_of
+from safedeploy.streams import KILLS, flag_of, key_of
 from safedeploy.terminals import Exit, Terminal
 
 if TYPE_CHECKING:  # SQLite is imported when a journal is opened
@@ -156,9 +156,8 @@ def _ends(rollouts: Iterable[Rollout], events: Sequence[Event]) -> dict[str, End
     ends: list[tuple[datetime, str, End]] = [
         (it.at, flag.key, it) for it in events if isinstance(it, Defined) for flag in it.flags
     ]
-    ends += [
-        (it.state.since, it.change.name, it) for it in rollouts if isinstance(it.state, Completed)
-    ]
+    completed = [it for it in rollouts if isinstance(it.state, Completed)]
+    ends += [(it.state.since, key_of(it.change), it) for it in completed]
     # Of two at one moment, the kill came later: it would have halted the rollout.
     ends += [(it.at, it.flag, it) for it in events if isinstance(it, Killed)]
     return {flag: end for _, flag, end in sorted(ends, key=lambda end: utc(end[0]))}
@@ -167,7 +166,7 @@ def _ends(rollouts: Iterable[Rollout], events: Sequence[Event]) -> dict[str, End
 def _standing(rollout: Rollout | None, ends: dict[str, End]) -> Facts:
     if rollout is None:
         return {}
-    state, end = rollout.state, ends.get(rollout.change.name)
+    state, end = rollout.state, ends.get(key_of(rollout.change))
     cause = getattr(state, "cause", None)
     is_replaced = isinstance(state, Completed) and end is not rollout
     by = "kill" if isinstance(end, Killed) else "release"

@@ -11,6 +11,7 @@ from safedeploy.breakers import CircuitBreaker, Metrics, Observer, witness
 from safedeploy.circuits import Cause, Notice, Open, Settings, Transitioned, TripsWhen
 from safedeploy.clocks import Clock
 from safedeploy.states import Rollout
+from safedeploy.streams import key_of
 from safedeploy.trips import Calls, Trip
 from safedeploy.verdicts import Scope, Verdict
 
@@ -35,7 +36,7 @@ class Watch:
 
     Args:
         scope: the exposure.
-        flag: the key of the flag.
+        flag: the key of the flag, or another subject.
         when: when the canary's trips.
         share: the share of contexts that the change has reached, above 0 and up to 1.
         clock: the time.
@@ -145,7 +146,7 @@ class Watches:
             percent: the share of contexts that it has reached, above 0 and up to 100.
         """
         self.close(rollout.id)
-        when, flag = rollout.plan.breaker, rollout.change.name
+        when, flag = rollout.plan.breaker, key_of(rollout.change)
         if when is None:
             return None
         self._open[rollout.id] = watch = Watch(

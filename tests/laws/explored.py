@@ -21,6 +21,7 @@ from safedeploy.gates import Answer, Approval, Check, Opening, Shown, Word
 from safedeploy.plans import Plan, Ring
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.states import Rollout, State
+from safedeploy.validators import NOTHING
 from safedeploy.verdicts import Verdict
 from safedeploy.windows import Window
 from tests.laws.histories import (
@@ -148,6 +149,7 @@ class Explored:
     Args:
         plan: the plan.
         most: how many states to look for; there may be more.
+        strange: what can come besides what is owed; everything there is, unless given.
         check: called with every step: the rollout before, the event, and the rollout after.
 
     Attributes:
@@ -155,11 +157,13 @@ class Explored:
         is_whole: whether there are no more states.
     """
 
-    def __init__(self, plan: Plan, check: Checked, *, most: int) -> None:
+    def __init__(
+        self, plan: Plan, check: Checked, *, most: int, strange: Mapping[str, Move] = NOTHING
+    ) -> None:
         begin = begun(plan)
         self.rollouts: dict[object, Rollout] = {key(begin): begin}
         self.is_whole = True
-        self._strange = _strange(plan)
+        self._strange = strange or _strange(plan)
         self._honest: dict[object, set[object]] = {}
         self._explore(deque([begin]), check, most)
 
@@ -206,7 +210,8 @@ def key(rollout: Rollout) -> object:
     exposed_at = min(rollout.at - rollout.exposed_at, far)
     told = _seen(rollout.state, rollout.at, far), _opened(rollout)
     place = rollout.epoch, rollout.reached, rollout.begun
-    return *place, exposed_at, judged, rollout.accepted, *told
+    carried = tuple((each.place, each.ring, each.stage) for each in rollout.deliveries)
+    return *place, exposed_at, judged, rollout.accepted, *told, carried
 
 
 def _opened(rollout: Rollout) -> object:

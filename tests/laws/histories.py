@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from safedeploy import commands, events, rollouts, states
 from safedeploy.changes import Change
 from safedeploy.commands import Command
+from safedeploy.deliveries import Delivered, Stage, is_begun
 from safedeploy.events import Event
 from safedeploy.gates import Answer, Approval, Check, Gate
 from safedeploy.health import HealthModel
@@ -140,14 +141,15 @@ def confirmed(  # noqa: PLR0911 - one answer for each command
             return events.Answered(at, gate, Answer.OPENS)
         case commands.Request(gate=gate):
             return approved(rollout, gate, at)
-        case commands.Apply(ring=ring, epoch=epoch):
-            return events.Applied(at, ring, epoch)
+        case commands.Apply():
+            return _brought(command, rollout, at)
         case commands.Assess():
             return assessed(rollout, Verdict.PASS, at)
         case commands.Recover():
             return events.RecoveryStarted(at, "at once")
-        case commands.Withdraw():
-            return events.Withdrawn(at)
+        case commands.Withdraw(place=place):
+            gone = place and Delivered(at, place, rollout.ring.name, Stage.WITHDRAWN)
+            return gone or events.Withdrawn(at)
         case commands.Wake(at=due):
             return events.Woken(max(at, due))
         case _:  # somebody was paged, and decided to stop and recover
@@ -157,6 +159,13 @@ def confirmed(  # noqa: PLR0911 - one answer for each command
                 if halted
                 else events.Aborted(at, "7", "better not")
             )
+
+
+def _brought(command: commands.Apply, rollout: Rollout, at: datetime) -> Event:
+    place, ring = command.place, command.ring
+    if place and not is_begun(rollout.deliveries, place, ring):
+        return Delivered(at, place, ring, Stage.BEGUN)
+    return events.Applied(at, ring, command.epoch)
 
 
 def revoked(rollout: Rollout, gate: str, at: datetime) -> events.Revoked:

@@ -32,6 +32,7 @@ from tests.laws import (
     test_breaking,
     test_breaking_points,
     test_breaking_storms,
+    test_delivering,
     test_exposure,
     test_freezes,
     test_gating,
@@ -696,6 +697,7 @@ MUTANTS = [
     ),
     *(Mutant(*planted) for planted in test_sharing.SHARING_MUTANTS),
     *(Mutant(*planted) for planted in test_breaking.BREAKING_MUTANTS),
+    *(Mutant(*planted) for planted in test_delivering.DELIVERING_MUTANTS),
     *(Mutant(*planted) for planted in test_queueing.QUEUEING_MUTANTS),
     *(Mutant(*planted) for planted in test_freezes.FREEZING_MUTANTS),
 ]
@@ -720,6 +722,7 @@ def test_every_law_that_is_checked_has_a_mutant() -> None:
         test_breaking,
         test_breaking_points,
         test_breaking_storms,
+        test_delivering,
         test_exposure,
         test_freezes,
         test_gating,

@@ -27,7 +27,7 @@ from safedeploy.verdicts import Verdict
 
 _SEVERAL = re.compile(r"(?:tuple|frozenset)\[(\w+)(?:, \.\.\.)?\]")
 _BY_NAME = re.compile(r"Mapping\[str, (\w+)\]")
-_PLAIN = frozenset({"str", "bool", "int", "float", "datetime"})
+_PLAIN = frozenset({"str", "bool", "int", "float", "datetime", "Named"})
 _BESIDES = ("traffic", "waive")
 
 

@@ -16,6 +16,7 @@ from safedeploy.digests import is_default
 from safedeploy.errors import DefinitionError
 from safedeploy.gates import Check
 from safedeploy.plans import Plan
+from safedeploy.rings import Named
 
 
 def write(plan: Plan) -> dict[str, Any]:
@@ -61,7 +62,7 @@ _KNOWN = CHOSEN | {*TABLES.values()}
 
 # The order matters: a verdict is an int, too.
 _FORMS: tuple[tuple[Any, Callable[[Any, str], Any]], ...] = (
-    (enum.Enum, lambda value, _: value.name),
+    ((enum.Enum, Named), lambda value, _: value.name),
     ((str, bool, int, float), lambda value, _: value),
     (timedelta, lambda value, _: spans.exact(value)),
     (datetime, lambda value, _: value.isoformat()),

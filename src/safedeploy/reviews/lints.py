@@ -12,7 +12,7 @@ import attrs
 from safedeploy.forecasts import Forecast
 from safedeploy.gates import Gate
 from safedeploy.health import HealthModel
-from safedeploy.rings import Ring
+from safedeploy.rings import Place, Ring
 from safedeploy.traffic import Traffic
 
 
@@ -72,6 +72,10 @@ class Subject(Protocol):
 
     def exposed(self, number: int) -> float:
         """Return the percentage that a ring exposes."""
+        ...
+
+    def place(self, number: int) -> Place | None:
+        """Return where a ring is applied; None where the engine serves it."""
         ...
 
     def gates(self, number: int) -> tuple[Gate, ...]:

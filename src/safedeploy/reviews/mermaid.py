@@ -40,7 +40,8 @@ def _nodes(plan: Subject) -> Iterator[tuple[str, str, bool]]:
     for number, ring in enumerate(plan.rings):
         if gates := words.before(plan, number):
             yield f"before{number + 1}", f"{{{{{_label(gates)}}}}}", False
-        told = (ring.name, words.exposes(plan, number), f"bakes {words.bakes(plan, number)}")
+        shares = words.exposes(plan, number), f"bakes {words.bakes(plan, number)}"
+        told = (ring.name, *words.where(plan, number), *shares)
         yield f"ring{number + 1}", f"[{_label(told)}]", True
         if gates := words.after(plan, number):
             yield f"after{number + 1}", f"{{{{{_label(gates)}}}}}", False

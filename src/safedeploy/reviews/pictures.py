@@ -56,8 +56,8 @@ def _spoken(plan: Subject) -> Iterator[str]:
         if isinstance(row, str):
             yield row
         else:
-            facts = f"exposes {words.exposes(plan, row)}, bakes {words.bakes(plan, row)}"
-            yield f"{plan.rings[row].name}: {facts}"
+            facts = f"exposes {words.exposes(plan, row)}", f"bakes {words.bakes(plan, row)}"
+            yield f"{plan.rings[row].name}: {', '.join((*facts, *words.where(plan, row)))}"
 
 
 def _row(plan: Subject, number: int, row: str | int) -> Iterator[str]:
@@ -72,7 +72,8 @@ def _row(plan: Subject, number: int, row: str | int) -> Iterator[str]:
 def _ring(plan: Subject, number: int, y: float) -> Iterator[str]:
     ring = plan.rings[number]
     longest = max(each.bake for each in plan.rings)
-    yield f"<g><title>{shapes.said(ring.name)}</title>"
+    title = ", ".join((ring.name, *words.where(plan, number)))
+    yield f"<g><title>{shapes.said(title)}</title>"
     yield shapes.text(LEFT, y, f"{number + 1}", weight="bold")
     yield shapes.text(NAMES, y, _cut(ring.name, LONGEST_NAME), weight="bold")
     yield from _bar(SHARES, y, plan.exposed(number) / 100, _EXPOSES, words.exposes(plan, number))

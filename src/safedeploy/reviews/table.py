@@ -60,14 +60,17 @@ def _single(plan: Subject) -> Iterator[Found]:
 
 
 def _large_first(plan: Subject) -> Iterator[Found]:
-    name, percent = _exposed(plan)[0]
+    # Staging may get all of it at once: what counts is how it comes to where it stays.
+    numbers = range(len(plan.rings))
+    last = plan.place(numbers[-1])
+    name, percent = _exposed(plan)[next(it for it in numbers if plan.place(it) == last)]
     if percent > FIRST:
-        yield name, f"comes first, and exposes {percent:g} %"
+        yield name, f"comes first{f' to {last}' if last else ''}, and exposes {percent:g} %"
 
 
 def _jump(plan: Subject) -> Iterator[Found]:
-    for (_, before), (name, percent) in pairwise(_exposed(plan)):
-        if percent > STEP * before:
+    for number, ((_, before), (name, percent)) in enumerate(pairwise(_exposed(plan))):
+        if percent > STEP * before and plan.place(number) == plan.place(number + 1):
             yield name, f"exposes {percent / before:.3g} times as many as the ring before"
 
 
@@ -115,8 +118,8 @@ def _one_sided(plan: Subject) -> Iterator[Found]:
 
 
 def _nobody_left(plan: Subject) -> Iterator[Found]:
-    for name, percent in _exposed(plan):
-        if percent >= 100:
+    for number, (name, percent) in enumerate(_exposed(plan)):
+        if percent >= 100 and not plan.place(number):
             yield name, "leaves nobody to compare with"
 
 

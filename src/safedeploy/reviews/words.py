@@ -33,6 +33,12 @@ def exposes(plan: Subject, number: int) -> str:
     return f"{plan.exposed(number):.3g} %"
 
 
+def where(plan: Subject, number: int) -> tuple[str, ...]:
+    """Return where a ring is applied, counted from 0; nothing where the engine serves it."""
+    place = plan.place(number)
+    return (f"at {place}",) if place else ()
+
+
 def bakes(plan: Subject, number: int) -> str:
     """Return for how long a ring bakes, counted from 0."""
     return told(plan.rings[number].bake)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from safedeploy import events
 from safedeploy.audiences import Percentage
 from safedeploy.blocks import Block, Part
+from safedeploy.deliveries import Delivered, Stage
 from safedeploy.events import Event
 from safedeploy.flags import FeatureFlag
 from safedeploy.gates import Answer, Check
@@ -14,6 +15,7 @@ from safedeploy.health import HealthModel
 from safedeploy.overrides import Override
 from safedeploy.people import Person
 from safedeploy.plans import Plan, Ring
+from safedeploy.rings import Place
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.signals import ErrorRate, Health, Usage
 from safedeploy.trips import Calls, Trip
@@ -73,6 +75,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.Superseded(AT, "flag:shop@3/0f0f/1"),
     events.Answered(AT, "signed", Answer.HOLDS, "not yet"),
     events.Applied(AT, "all", 1),
+    Delivered(AT, Place("production", "eu"), "all", Stage.FAILED, "no room"),
     events.Assessed(AT, _EVIDENCE, Health(AT, AT, ()), timedelta(microseconds=1)),
     events.Alerted(AT, by_user=True, reason="it hurts"),
     events.Woken(AT),
