@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # what only a release needs is imported by the first one: see
     from safedeploy.metrics import MetricSource
     from safedeploy.parameters import Parameters
     from safedeploy.plans import Plan
-    from safedeploy.sampling import Sampler, Sampling
+    from safedeploy.sampling import Sampling
     from safedeploy.states import Rollout
     from safedeploy.targets import Target
     from safedeploy.telemetry import Observer
@@ -81,7 +81,8 @@ class Engine(Decisions):
         self._source, self._observers = source, observers
         self._breakers, self._breaker_observers = breakers, breaker_observers
         self._targets, self._environments = targets, environments
-        self._exposures = Exposures(self._clock.now, _sampler(evaluations, self._clock))
+        sampler = evaluations.sampler(self._clock.monotonic) if evaluations else None
+        self._exposures = Exposures(self._clock.now, sampler)
         self._launching = threading.Lock()
         self._launched: Fleet | None = None
         self._warned = False
@@ -293,11 +294,3 @@ def _opened(journal: Journal | str | PathLike[str] | None) -> Journal | None:
 
         return SqliteJournal(journal)
     return journal
-
-
-def _sampler(sampling: Sampling | None, clock: Clock) -> Sampler | None:
-    if sampling is None:
-        return None
-    from safedeploy.sampling import Sampler
-
-    return Sampler(sampling, clock.monotonic)

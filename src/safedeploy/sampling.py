@@ -54,6 +54,10 @@ class Sampling:
     share: float = attrs.field(default=0.01, validator=_share, kw_only=True)
     per_second: int = attrs.field(default=100, validator=_whole, kw_only=True)
 
+    def sampler(self, monotonic: Callable[[], float]) -> Sampler:
+        """Return what carries it out, by a clock that tells seconds."""
+        return Sampler(self, monotonic)
+
 
 class Sampler:
     """Carry out a sampling.
