@@ -227,20 +227,24 @@ def test_what_is_asked_for_and_missing_is_told() -> None:
         .serve("new", when=Attribute("app").version_at_least("2"))
         .serve("calm", when=Attribute("age").at_least(18) & Percentage(5, of="tenant"))
     )
-    found = flag.resolve(Context("user-1", {"plan": "beta", "app": 5}))
-    assert ("loud", "") == (found.variant, found.detail)
-    found = flag.resolve(Context("user-1", {"plan": 5, "app": "3.0.1"}))
-    assert "no text: attribute 'plan'" == found.detail
-    found = flag.resolve(Context("user-1", {"app": "x", "age": "old", "tenant": 1.5}))
-    assert found.detail == (
-        "missing: attribute 'plan'; no version: attribute 'app'; no number: attribute 'age'; "
-        "no text or whole number: attribute 'tenant'"
-    )
     engine = Engine()
-    assert found == engine.evaluate(
-        flag, Context("user-1", {"app": "x", "age": "old", "tenant": 1.5})
-    )
-    assert "" == engine.evaluate(flag, Context("user-1", {"plan": "beta"})).detail
+    for attributes, variant, detail in (
+        ({"plan": "beta", "app": 5}, "loud", ""),
+        ({"plan": 5, "app": "3.0.1"}, "new", "no text: attribute 'plan'"),
+        (
+            {"app": "x", "age": "old", "tenant": 1.5},
+            BUTTON.default,
+            (
+                "missing: attribute 'plan'; no version: attribute 'app'; "
+                "no number: attribute 'age'; no text or whole number: attribute 'tenant'"
+            ),
+        ),
+    ):
+        context = Context("user-1", attributes)
+        found = flag.resolve(context)
+        assert (variant, detail) == (found.variant, found.detail)
+        for _ in range(2):  # compiled first, and asked again
+            assert found == engine.evaluate(flag, context)
 
 
 # Explaining
