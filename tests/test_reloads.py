@@ -380,7 +380,6 @@ def test_definitions_are_flags(definitions: Any) -> None:
     [
         [SHOP],
         {"shop": SHOP},
-        iter([SHOP]),
         [SHOP, SHOP],
         [SHOP, attrs.evolve(SHOP)],
         SimpleNamespace(flags={"shop": SHOP}),
@@ -390,6 +389,11 @@ def test_definitions_are_flags(definitions: Any) -> None:
 def test_flags_come_in_many_ways(definitions: Any) -> None:
     """By name, in a row, or as what was loaded."""
     assert ["shop"] == [*opened().reload(definitions, plan=PLAN).moves]
+
+
+def test_flags_may_come_one_by_one() -> None:
+    """An iterator is read once."""
+    assert ["shop"] == [*opened().reload(iter([SHOP]), plan=PLAN).moves]
 
 
 def test_a_reload_tells_people_what_it_did() -> None:
