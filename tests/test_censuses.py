@@ -210,7 +210,7 @@ def test_calls_that_go_on_are_known_until_a_later_block_tells_of_none() -> None:
     census = Census()
     lasting = Part(open=frozenset({7}))
     census.count(block(lasting, "one", 1), 1)
-    census.count(block(lasting, "other", 1, strata={"staff": (lasting, lasting)}), 2)
+    census.count(block(lasting, "other", 1, strata={"day/night": (lasting, lasting)}), 2)
     assert {("one", 1), ("other", 1)} == set(census.lasting())
     census.count(block(Part(1, 1), "one", 3), 3)
     census.count(block(lasting, "one", 2), 4)
@@ -221,7 +221,7 @@ def test_calls_that_go_on_are_known_until_a_later_block_tells_of_none() -> None:
         lost = each.lost("r#1", "other", START)
         assert (LOST + "other", 1, START) == (lost.process, lost.sequence, lost.until)
         assert Part(1, 1, NO_UNITS, frozenset({7}), frozenset({7})) == lost.canary
-        assert lost.strata["staff"] == (lost.canary, lost.canary)
+        assert lost.strata["day/night"] == (lost.canary, lost.canary)
 
 
 def test_calls_that_died_are_unfinished_once() -> None:

@@ -229,6 +229,18 @@ def test_trials_are_judged_over_as_many_as_there_are() -> None:
     )
 
 
+def test_a_call_counts_for_nine_tenths_of_a_window_at_least() -> None:
+    """A part of a window lasts a tenth of it, and leaves it whole."""
+    window = TimeWindow.starting(10, 1, 0, 0.0).record(0.5, True, False).record(1.5, True, False)
+
+    assert [2, 1, 0] == [window.turned(at).failures for at in (9.9, 10.2, 11.2)]
+
+
+def test_openings_may_be_alike() -> None:
+    """A factor of one is no growth."""
+    assert 1.0 == Exponential(SECOND, 60 * SECOND, factor=1).seconds(9, 0.5)
+
+
 @given(st.integers(1, 10**6), st.floats(0, 1, exclude_max=True), st.floats(0, 1))
 def test_openings_grow_up_to_their_cap(openings: int, draw: float, jitter: float) -> None:
     """Each is no shorter than the one before, none is above the cap, and jitter only takes off."""
@@ -422,10 +434,13 @@ def test_jitter_differs_from_opening_to_opening_and_by_salt() -> None:
     settings = Settings(open_for=Exponential(SECOND, SECOND, jitter=1.0))
     found = {
         circuits.move(circuits.begin(settings, 0.0, salt), Cause.OPENED, 0.0)[0].state
-        for salt in range(9)
+        for salt in range(99)
     }
+    until = [state.until for state in found if isinstance(state, Open)]
 
-    assert 9 == len(found)
+    assert 99 == len(until)
+    assert min(until) < 0.1
+    assert max(until) > 0.9
 
 
 def test_trials_that_take_too_long_open_it_from_then_on() -> None:

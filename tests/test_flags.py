@@ -206,6 +206,13 @@ def test_what_could_not_be_used_is_named(context: Context, detail: str) -> None:
     assert attrs.evolve(resolution, detail="") in ON_FOR_BETA.resolutions
 
 
+def test_a_note_changes_nothing_else() -> None:
+    """What is added to a resolution is its detail, after what was there."""
+    resolution = attrs.evolve(BUTTON.resolutions[0], rule=1, ring="canary", rollout="r", detail="a")
+
+    assert attrs.evolve(resolution, detail="a; b") == resolution.adding("b")
+
+
 def test_a_usable_context_needs_no_note() -> None:
     """Where all of a context could be used, the very same resolution comes back."""
     resolution = BUTTON.resolutions[0]

@@ -409,6 +409,8 @@ def test_a_reload_tells_people_what_it_did() -> None:
     many = Reloaded({str(number): Move(Fate.TAKEN) for number in range(25)})
     assert "  and 5 more" == str(many).splitlines()[-1]
     assert 22 == len(str(many).splitlines())
+    few = Reloaded({str(number): Move(Fate.TAKEN) for number in range(20)})
+    assert "  19: taken" == str(few).splitlines()[-1]
 
 
 def test_who_is_late_decides_anew() -> None:

@@ -18,6 +18,7 @@ from safedeploy.statistics import (
     expected,
     rank_factors,
 )
+from safedeploy.statistics.crossings import gain
 from safedeploy.statistics.logarithms import normal, normal_quantile
 from safedeploy.statistics.ranks import rank_gains
 
@@ -138,6 +139,21 @@ def test_what_bets_are_divided_by_is_hardly_more(counts: tuple[int, int, int], o
     ratio = exactly(canary, units, exceeding, odds) / expected(*counts, odds)
 
     assert 1 == pytest.approx(ratio, rel=0.002)
+
+
+@pytest.mark.parametrize(("tolerate", "odds"), [(1.2, 2.0), (2.0, 0.5), (3.0, 9.0)])
+def test_a_bet_is_fair_where_just_the_tolerated_is_true(tolerate: float, odds: float) -> None:
+    """Who crosses is canary's with a known chance then, and nothing is given away."""
+    canary, baseline, beyond = 7, 12, 6
+    share = tolerate * canary / (tolerate * canary + baseline)
+    won = math.fsum(
+        math.comb(beyond, ours)
+        * share**ours
+        * (1 - share) ** (beyond - ours)
+        * math.exp(gain((1, canary, baseline, ours, beyond - ours), odds, tolerate))
+        for ours in range(beyond + 1)
+    )
+    assert pytest.approx(1) == won
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.floats(0, 1), st.floats(1e-9, 1e9))

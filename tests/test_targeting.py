@@ -211,6 +211,8 @@ def test_a_schedule_asks_the_time_that_is_given() -> None:
             assert expected is each.resolve(USER, at=clock.now()).value
             assert expected is engine.value(each, USER)
             assert expected is engine.evaluate(each, USER).value
+        told = f"sale is {'on' if expected else 'off'!r}"
+        assert flag.explain(USER, at=clock.now()).startswith(told)
     assert (False, "a schedule asks for the time: at=...") == (
         flag.resolve(USER).value,
         flag.resolve(USER).detail,
