@@ -43,6 +43,34 @@ def slow_shop() -> Shop:
     return Shop(plan=attrs.evolve(quick(), rings=(attrs.evolve(first, bake=LONG), *others)))
 
 
+# Acknowledging
+
+
+def test_a_person_is_called_once_more_where_nobody_comes() -> None:
+    """And nobody any more once somebody looks after it; the deadline stays."""
+    desk = Desk(slow(acknowledge_within=2 * EVERY, alert_deadline=9 * EVERY))
+
+    def called() -> list[str]:
+        return [text for text in desk.waits() if text.startswith("for a person")]
+
+    desk.engine.alert(desk.rollout, by_user=False, reason="it looks odd")
+    desk.tick(2, EVERY)
+    assert 1 == len(called())
+    desk.tick(1, EVERY)
+    assert 2 == len(called())
+    seen = desk.engine.acknowledge(desk.rollout, by="8")
+    assert [] == called()
+    assert [events.Acknowledged(seen.at, "8")] == desk.recorded(events.Acknowledged)
+    assert "rolled back" == desk.tick(9, EVERY)
+
+
+def test_only_an_alert_about_health_is_acknowledged() -> None:
+    """Where nothing is paused there is nothing to look after."""
+    desk = Desk(slow())
+    with pytest.raises(RolloutStateError, match="only an alert about health pauses"):
+        desk.engine.acknowledge(desk.rollout, by="8")
+
+
 # Promoting
 
 

@@ -56,6 +56,7 @@ EVERY_EVENT: list[tuple[Event, str]] = [
     (Assessed(NOON, EVIDENCE, HEALTH), "usage: 9 more exposures are needed"),
     (events.Alerted(NOON, by_user=True, reason="pager"), "pager"),
     (events.Woken(NOON), "its deadline passed"),
+    (events.Acknowledged(NOON, "7", "it is looked into"), "it is looked into"),
     (events.Resumed(NOON, "7", "a false alarm"), "a false alarm"),
     (events.Aborted(NOON, "7", "wrong build"), "wrong build"),
     (events.RecoveryStarted(NOON, "policy"), "policy"),

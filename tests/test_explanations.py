@@ -107,6 +107,15 @@ TOLD: dict[str, tuple[Iterable[Event], timedelta, str]] = {
         MORNING - START,
         f"paused, {PLACE}: waits for a person: {DECIDE}, {HALTS}",
     ),
+    "paused, acknowledged": (
+        (
+            *APPLIED,
+            events.Alerted(MORNING, by_user=False, reason="it looks odd"),
+            events.Acknowledged(MORNING, "7"),
+        ),
+        MORNING - START,
+        f"paused, {PLACE}: waits {HALTS}, unless whoever looks after it decides",
+    ),
     "halted": (
         HALTED,
         MORNING - START,
@@ -131,6 +140,19 @@ def test_a_rollout_says_what_it_waits_for(case: str) -> None:
     happened, hour, expected = TOLD[case]
     rollout = after(begun(), *happened)
     assert expected.format(id=rollout.id) == explain(rollout, START + hour)
+
+
+def test_who_is_called_once_more_is_said() -> None:
+    """When, and that they were."""
+    rollout = begun()
+    plan = attrs.evolve(rollout.plan, acknowledge_within=timedelta(minutes=5))
+    alert = events.Alerted(START, by_user=False, reason="it looks odd")
+    paused = after(attrs.evolve(rollout, plan=plan), alert)
+    assert "2026-01-01 00:05:00 UTC (in 5 min): then a person is called once more" in explain(
+        paused, START
+    )
+    called = after(paused, events.Woken(START + timedelta(minutes=5)))
+    assert "for a person: nobody has come yet: decide whether" in explain(called, START)
 
 
 def test_what_is_queued_says_for_whom_it_waits() -> None:

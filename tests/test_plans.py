@@ -246,6 +246,16 @@ REFUSED: dict[str, Refused] = {
         f"power {value!r}": (lambda value: plan(power=value), POWER, value)
         for value in (0.5, 0, 1, 1.1, -0.9, math.inf)
     },
+    "acknowledged at once": (
+        lambda _: plan(acknowledge_within=timedelta(0)),
+        ("acknowledge_within", "give one below alert_deadline"),
+        timedelta(0),
+    ),
+    "acknowledged too late": (
+        lambda _: plan(acknowledge_within=HOUR),
+        ("acknowledge_within", "give one below alert_deadline"),
+        HOUR,
+    ),
     "never assessed": (
         lambda _: plan(assess_every=timedelta(0)),
         ("assess_every", "give a timedelta above zero"),

@@ -315,6 +315,8 @@ def plans(draw: st.DrawFn) -> Plan:
     """Draw a plan."""
     percents = sorted(draw(st.lists(st.floats(1, 100), min_size=1, max_size=3)))
     some = st.lists(compositions(), max_size=1)
+    deadline = draw(patience)
+    within = draw(st.none() | st.just(deadline / 2)) if deadline > timedelta(seconds=1) else None
     rings = [
         Ring(f"ring {n}", percent=percent, bake=draw(patience), gates=draw(some), after=draw(some))
         for n, percent in enumerate(percents)
@@ -327,7 +329,8 @@ def plans(draw: st.DrawFn) -> Plan:
         holdback=draw(st.floats(1, 50)),
         must_see=draw(st.floats(10, 100)),
         power=draw(st.floats(0.6, 0.99)),
-        alert_deadline=draw(patience),
+        alert_deadline=deadline,
+        acknowledge_within=within,
     )
 
 
@@ -421,6 +424,7 @@ EVERY_EVENT: Mapping[type, st.SearchStrategy[Event]] = MappingProxyType(
         events.Applied: st.builds(events.Applied, moments, texts, counts),
         events.Assessed: st.builds(events.Assessed, moments, evidence, healths, st.timedeltas()),
         events.Alerted: st.builds(events.Alerted, moments, st.booleans(), texts),
+        events.Acknowledged: st.builds(events.Acknowledged, moments, texts, texts),
         events.Woken: st.builds(events.Woken, moments),
         events.Resumed: st.builds(events.Resumed, moments, texts, texts),
         events.Aborted: st.builds(events.Aborted, moments, texts, texts),
@@ -938,6 +942,12 @@ KEPT: list[Event | Block] = [
     events.Superseded(NOON, "service:shop@5/d1g35t/1"),
     events.Started(NOON, Change.configuration("shop", version="5"), CARRIED),
     Delivered(NOON, Place("production", "eu"), "canary", Stage.FAILED, "no room"),
+    events.Acknowledged(NOON, "7", "it is looked into"),
+    events.Started(
+        NOON,
+        Change.code("shop", version="6"),
+        attrs.evolve(CARRIED, acknowledge_within=timedelta(minutes=5)),
+    ),
     Unknown(
         NOON,
         "Promoted",

@@ -205,7 +205,10 @@ STRICTER: list[Callable[[Plan], dict[str, Any]]] = [
     lambda it: {
         "rings": [attrs.evolve(r, bake=2 * r.bake, deadline=2 * r.deadline) for r in it.rings]
     },
-    lambda it: {"alert_deadline": it.alert_deadline / 2},
+    lambda it: {
+        "alert_deadline": it.alert_deadline / 2,
+        "acknowledge_within": it.acknowledge_within and it.acknowledge_within / 2,
+    },
     lambda it: {"assess_every": it.assess_every / 2},
     lambda it: {"power": (1 + it.power) / 2},
     lambda it: {"holdback": max(it.holdback, 5)},

@@ -46,6 +46,21 @@ class Decisions(abc.ABC):
         """
         return self._fleet().alert(rollout, by_user=by_user, reason=reason)
 
+    def acknowledge(self, rollout: Rollout | str, *, by: Person | str, reason: str = "") -> Rollout:
+        """Say that somebody looks after an alert, so that nobody else is called.
+
+        The rollout stays paused, and halts at its deadline all the same: `resume` or `abort` it.
+
+        Args:
+            rollout: which.
+            by: who.
+            reason: what is known by then; it goes into the journal, so nothing personal.
+
+        Raises:
+            RolloutStateError: the rollout isn't paused.
+        """
+        return self._fleet().acknowledge(rollout, by=who(by), reason=reason)
+
     def resume(self, rollout: Rollout | str, *, by: Person | str, reason: str) -> Rollout:
         """Close an alert with the decision to go on; the ring's bake begins again.
 

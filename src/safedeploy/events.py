@@ -7,6 +7,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import attrs
 
+from safedeploy.alerts import Acknowledged as Acknowledged  # noqa: PLC0414 - it belongs here, too
+from safedeploy.alerts import Alerted as Alerted  # noqa: PLC0414 - it belongs here, too
 from safedeploy.changes import Change
 from safedeploy.deliveries import Delivered
 from safedeploy.flags import FeatureFlag
@@ -175,15 +177,6 @@ class Assessed:
 
 
 @attrs.frozen
-class Alerted:
-    """Somebody or something raised an alert; a user's stops everything at once."""
-
-    at: datetime
-    by_user: bool
-    reason: str
-
-
-@attrs.frozen
 class Woken:
     """Time has passed."""
 
@@ -284,6 +277,7 @@ Event: TypeAlias = (
     | Assessed
     | Tripped
     | Alerted
+    | Acknowledged
     | Woken
     | Promoted
     | Resumed

@@ -90,12 +90,19 @@ def _waits(command: commands.Command, rollout: Rollout, at: datetime) -> Iterato
         case commands.Withdraw(place=place):
             yield _wait("withdrawal", f"for {place or 'the next tick'}: it withdraws the change")
         case commands.Wake(at=until):
-            stops = isinstance(rollout.state, Paused)
-            then = "it halts" if stops else openings.then(rollout, until)
+            then = _then(rollout, until)
             yield _wait("deadline", f"until {when(until, at)}: then {then}", at=until)
         case _:  # Assess: what it finds is waited for while a ring bakes
             if isinstance(rollout.state, Baking):
                 yield from _waits_while_baking(rollout, rollout.state)
+
+
+def _then(rollout: Rollout, until: datetime) -> str:
+    if not isinstance(rollout.state, Paused):
+        return openings.then(rollout, until)
+    if until < rollout.state.deadline:
+        return "a person is called once more"
+    return f"it halts{', unless whoever looks after it decides' * rollout.state.acknowledged}"
 
 
 def _wait(kind: str, text: str, **known: object) -> Facts:

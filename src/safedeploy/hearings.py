@@ -39,6 +39,10 @@ class Hearing:
         tell = self._halt if by_user else self._tell
         return tell(rollout, lambda at: events.Alerted(at, by_user, reason))
 
+    def acknowledge(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
+        """Record that somebody looks after an alert, and return the rollout after it."""
+        return self._tell(rollout, lambda at: events.Acknowledged(at, by, reason))
+
     def resume(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
         """Record that somebody closed an alert, and return the rollout after it."""
         return self._tell(rollout, lambda at: events.Resumed(at, by, reason))
@@ -150,6 +154,7 @@ _NOT_BAKING = "only a ring that bakes is promoted: see what it waits for, and wh
 _POSSIBLE: dict[type, tuple[Any, str]] = {
     events.Alerted: (Moving | Stopped, _COMPLETED),
     events.Aborted: (Moving | Stopped, _COMPLETED),
+    events.Acknowledged: (Paused, "nothing to look after: only an alert about health pauses it"),
     events.Resumed: (Paused, "nothing to close: only an alert about health pauses a rollout"),
     events.RecoveryStarted: (Stopped, "nothing to recover: abort it first"),
 }

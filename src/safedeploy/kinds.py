@@ -37,7 +37,7 @@ from safedeploy.windows import Between, Complement, Days, Intersection, Union
 KINDS: tuple[tuple[type[Any], ...], ...] = (
     (events.Started, events.Answered, events.Applied, events.Assessed, events.Alerted),
     (events.Woken, events.Resumed, events.Aborted, events.RecoveryStarted, events.Withdrawn),
-    (events.Ended, events.Superseded, plans.OnNewVersion),
+    (events.Ended, events.Superseded, events.Acknowledged, plans.OnNewVersion),
     (events.Killed, events.Overridden, events.Lifted, events.Defined),
     (overrides.Override,),
     (events.Approved, events.Revoked, events.Promoted, Person),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from safedeploy import commands, deliveries, queues, states
+from safedeploy import commands, deliveries, pauses, queues, states
 from safedeploy.commands import Command
 from safedeploy.gates import Approval
 from safedeploy.openings import are_open, asked, due
@@ -74,11 +74,16 @@ def _asking(rollout: Rollout, state: states.Advancing) -> Iterator[Command]:
 
 
 def _owed_while_paused(rollout: Rollout, state: states.Paused) -> tuple[Command, ...]:
-    duty = f"decide whether {rollout.id} goes on: {state.cause.reason}"
-    return (
-        commands.Page(_id(rollout, "page"), duty),
-        commands.Wake(_id(rollout, "wake"), state.deadline),
-    )
+    duty, due = f"decide whether {rollout.id} goes on: {state.cause.reason}", state.deadline
+    halt = commands.Wake(_id(rollout, "wake"), due)
+    if state.acknowledged:
+        return (halt,)
+    page = commands.Page(_id(rollout, "page"), duty)
+    if state.escalated:
+        return (page, commands.Page(_id(rollout, "escalate"), f"nobody has come yet: {duty}"), halt)
+    if (earlier := pauses.escalates(rollout, state)) is not None:
+        return (page, commands.Wake(_id(rollout, "wake earlier"), earlier), halt)
+    return (page, halt)
 
 
 def _owed_while_halted(rollout: Rollout, state: states.Halted) -> tuple[Command, ...]:

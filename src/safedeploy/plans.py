@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -19,19 +18,21 @@ from safedeploy.gates import Gate, Within, a_quorum, leaves, refuse_twins
 from safedeploy.health import HealthModel
 from safedeploy.people import named, names
 from safedeploy.reviews import Reviewed
-from safedeploy.rings import Named, Place, Ring, listed, patience, targeted
+from safedeploy.rings import Named, Place, Ring, listed, patience, ringed, targeted
 from safedeploy.rollbacks import RollbackPolicy
 from safedeploy.sights import Asked
 from safedeploy.signals import Criteria
 from safedeploy.spans import roomy
 from safedeploy.traffic import Traffic
-from safedeploy.validators import ADDED, duration, real, several
+from safedeploy.validators import ADDED, duration, real
 from safedeploy.windows import Window, joint, recurs
 
 __all__ = ["OnNewVersion", "Plan", "Ring"]
 
 _ZERO = timedelta(0)
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
+_ratio = validators.between(1, math.inf, "give a ratio above 1, such as 2")
+_chance = validators.between(0.5, 1, "give a chance between 0.5 and 1, such as 0.9")
 
 
 def _holdback(percent: float) -> float:
@@ -45,10 +46,6 @@ def _baking(ring: Ring, seen: RingForecast) -> Ring:
     bake = roomy(seen.needs or ring.bake)
     longer = attrs.evolve(ring, bake=bake)
     return attrs.evolve(longer, deadline=max(ring.deadline, patience(longer)))
-
-
-def _rings(rings: Iterable[Ring]) -> tuple[Ring, ...]:
-    return several(rings)
 
 
 class OnNewVersion(enum.Enum):
@@ -86,6 +83,8 @@ class Plan(Reviewed):
         must_see: how many times more failures must have been noticeable before a ring is left.
         power: the chance of having noticed them.
         alert_deadline: how long an alert about health may wait for a person before it halts.
+        acknowledge_within: how long it may wait until a person says that they look after it, before
+            a person is called once more; for good, unless given.
         assess_every: how often health is assessed. Evidence expires after two such intervals, and
             a longer gap than three earns no bake.
         windows: when a ring may begin and be left: what lets more people in keeps to them, and
@@ -106,7 +105,7 @@ class Plan(Reviewed):
             together, or close for good.
     """
 
-    rings: tuple[Ring, ...] = attrs.field(converter=_rings, validator=validators.each(Ring))
+    rings: tuple[Ring, ...] = attrs.field(converter=ringed, validator=validators.each(Ring))
     health: HealthModel = attrs.field(validator=validators.a(HealthModel))
     on_issue: RollbackPolicy = attrs.field(
         default=RollbackPolicy.roll_back(), validator=validators.a(RollbackPolicy)
@@ -115,8 +114,8 @@ class Plan(Reviewed):
         default=(), converter=listed, validator=validators.each(Gate)
     )
     holdback: float = attrs.field(default=5.0, converter=_holdback)
-    must_see: float = attrs.field(default=2.0, converter=real, validator=validators.a(float))
-    power: float = attrs.field(default=0.9, converter=real, validator=validators.a(float))
+    must_see: float = attrs.field(default=2.0, converter=real, validator=_ratio)
+    power: float = attrs.field(default=0.9, converter=real, validator=_chance)
     alert_deadline: timedelta = attrs.field(default=timedelta(hours=1), validator=duration)
     assess_every: timedelta = attrs.field(default=timedelta(seconds=10), validator=duration)
     promoters: frozenset[str] = attrs.field(
@@ -134,11 +133,14 @@ class Plan(Reviewed):
     )
     most_in_flight: int = attrs.field(default=1, validator=a_quorum, metadata=ADDED)
     target: Named | None = attrs.field(default=None, converter=targeted, metadata=ADDED)
+    acknowledge_within: timedelta | None = attrs.field(
+        default=None, validator=attrs.validators.optional(duration), metadata=ADDED
+    )
 
     def __attrs_post_init__(self) -> None:
         self._check_rings()
         self._check_gates()
-        self._check_numbers()
+        self._check_times()
         self._check_noticing()
         self._check_margin()
 
@@ -276,14 +278,12 @@ class Plan(Reviewed):
             refuse_twins("after", self.after(number))
             recurs(self, attrs.fields(Plan).windows, self.window(number))
 
-    def _check_numbers(self) -> None:
-        if not 1 < self.must_see < math.inf:
-            raise DefinitionError("must_see", self.must_see, "give a ratio above 1, such as 2")
-        if not 0.5 < self.power < 1:
-            mend = "give a chance between 0.5 and 1, such as 0.9"
-            raise DefinitionError("power", self.power, mend)
+    def _check_times(self) -> None:
+        within = self.acknowledge_within
         if not self.assess_every:
             raise DefinitionError("assess_every", self.assess_every, "give a timedelta above zero")
+        if within is not None and not _ZERO < within < self.alert_deadline:
+            raise DefinitionError("acknowledge_within", within, "give one below alert_deadline")
 
     def _check_margin(self) -> None:
         for ring in self.rings:

@@ -89,6 +89,11 @@ def patience(ring: Ring) -> timedelta:
     return max(10 * bake, timedelta(hours=1))
 
 
+def ringed(rings: Iterable[Ring]) -> tuple[Ring, ...]:
+    """Convert rings to a tuple; leave anything else alone, for a validator to refuse."""
+    return several(rings)
+
+
 def listed(gates: Iterable[Gate]) -> tuple[Gate, ...]:
     """Convert gates to a tuple; leave anything else alone, for a validator to refuse."""
     return several(gates)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, get_args
 
 import attrs
 
-from safedeploy import arrivals, deliveries, events, openings, queues, states
+from safedeploy import arrivals, deliveries, events, openings, pauses, queues, states
 from safedeploy.audiences import Exposure
 from safedeploy.commands import Command
 from safedeploy.deliveries import Delivered, Stage
@@ -216,10 +216,7 @@ def _halt(rollout: Rollout, state: states.Moving, event: Event) -> Rollout:
 
 
 def _pause(rollout: Rollout, state: states.Moving, event: Event) -> Rollout:
-    if isinstance(state, states.Paused):
-        return rollout
-    deadline = event.at + rollout.plan.alert_deadline
-    return _to(rollout, states.Paused(state, event.at, deadline, event))
+    return _to(rollout, pauses.begun(rollout, state, event))
 
 
 def _promoted(rollout: Rollout, state: states.Baking, event: events.Promoted) -> Rollout:
@@ -228,16 +225,18 @@ def _promoted(rollout: Rollout, state: states.Baking, event: events.Promoted) ->
 
 
 def _resumed(rollout: Rollout, state: states.Paused, event: events.Resumed) -> Rollout:
-    was = state.was
-    if isinstance(was, states.Baking):
-        # Health had a break, so the bake begins again.
-        was = states.Baking(was.ring, was.since, event.at, overdue=was.overdue, shown=was.shown)
     accepted = rollout.accepted | looked_at(rollout, state.cause)
-    return attrs.evolve(rollout, state=was, accepted=accepted)
+    return attrs.evolve(rollout, state=pauses.ended(state, event.at), accepted=accepted)
+
+
+def _acknowledged(rollout: Rollout, state: states.Paused, _: Event) -> Rollout:
+    return _to(rollout, attrs.evolve(state, acknowledged=True))
 
 
 def _woken_while_paused(rollout: Rollout, state: states.Paused, event: events.Woken) -> Rollout:
-    return _halt(rollout, state, event) if event.at >= state.deadline else rollout
+    if event.at >= state.deadline:
+        return _halt(rollout, state, event)
+    return _to(rollout, pauses.woken(rollout, state, event.at))
 
 
 def _woken(rollout: Rollout, state: states.Advancing, event: events.Woken) -> Rollout:
@@ -284,6 +283,7 @@ TRANSITIONS: Mapping[tuple[type, type], _Handler] = MappingProxyType(
         (states.Paused, events.Approved): _signed_while_paused,
         (states.Paused, events.Revoked): _signed_while_paused,
         (states.Paused, events.Woken): _woken_while_paused,
+        (states.Paused, events.Acknowledged): _acknowledged,
         (states.Paused, events.Resumed): _resumed,
         (states.Halted, events.RecoveryStarted): _recovery_started,
         (states.Recovering, Delivered): _left,

@@ -99,6 +99,8 @@ class Paused:
         since: when the clock stopped.
         deadline: when the rollout halts if nobody has decided.
         cause: the event that stopped it.
+        acknowledged: whether a person looks after it.
+        escalated: whether nobody did by the time that the plan gives them.
     """
 
     label: ClassVar[str] = "paused"
@@ -107,6 +109,8 @@ class Paused:
     since: datetime
     deadline: datetime
     cause: Event
+    acknowledged: bool = False
+    escalated: bool = False
 
     @property
     def ring(self) -> int:

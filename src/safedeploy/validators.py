@@ -70,6 +70,18 @@ def a(*kinds: type) -> Validator:
     return check
 
 
+def between(low: float, high: float, mend: str) -> Validator:
+    """Return a validator that refuses what is no float between two others."""
+    check_float = a(float)
+
+    def check(definition: object, field: attrs.Attribute[Any], value: float) -> None:
+        check_float(definition, field, value)
+        if not low < value < high:
+            raise DefinitionError(field.name, value, mend)
+
+    return check
+
+
 def each(*kinds: type) -> Validator:
     """Return a validator that refuses what isn't a tuple of such kinds."""
     check_one, check_tuple = a(*kinds), a(tuple)

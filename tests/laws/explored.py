@@ -133,8 +133,10 @@ def _strange(plan: Plan) -> Mapping[str, Move]:
 def _is_heard(event: Event, plan: Plan) -> bool:
     """Tell whether an event isn't about a gate that the plan doesn't have; one such is enough.
 
-    Nor about a breaker or a queue that it doesn't have.
+    Nor about a breaker, a queue or a call that it doesn't have.
     """
+    if isinstance(event, events.Acknowledged):
+        return plan.acknowledge_within is not None
     if isinstance(event, events.Tripped):
         return plan.breaker is not None
     if isinstance(event, events.Ended):

@@ -254,6 +254,7 @@ STRANGE: dict[str, Move] = {
     ),
     "woken early": lambda _, at: events.Woken(at),
     "woken late": lambda _, at: events.Woken(at + timedelta(days=9)),
+    "acknowledged": lambda _, at: events.Acknowledged(at, "7"),
     "resumed": lambda _, at: events.Resumed(at, "7", "it was the weather"),
     "aborted": lambda _, at: events.Aborted(at, "7", "better not"),
     "unknown gate": lambda _, at: events.Answered(at, "nobody's", Answer.OPENS),

@@ -32,6 +32,7 @@ WATCHED = attrs.evolve(small(rings=1, gates=0, late=2), breaker=TripsWhen())
 QUEUED = attrs.evolve(
     small(rings=1, gates=0), conflict_group="shops", on_new_version=OnNewVersion.SUPERSEDE
 )
+CALLED = attrs.evolve(small(rings=1, gates=0, late=2), acknowledge_within=EVERY)
 FROZEN = small(rings=1, gates=0, windows=Blink(2 * EVERY))
 FEW = 1500
 """So many states of each of these: they are found in the first of them, or not at all."""
@@ -39,7 +40,7 @@ FEW = 1500
 LONG = (
     (small(rings=3, gates=2, bakes=3, late=6), 40_000),
     (small(rings=3, bakes=2, late=9, ask=True), 40_000),
-    *((plan, 8000) for plan in (small(rings=1, people=True, ask=True), WATCHED, QUEUED)),
+    *((plan, 8000) for plan in (small(rings=1, people=True, ask=True), WATCHED, QUEUED, CALLED)),
     (small(windows=Blink()), 8000),
 )
 STATES = 20_000
@@ -181,8 +182,12 @@ def tripped(before: Rollout, event: events.Tripped, after: Rollout) -> None:
 def woken(before: Rollout, event: events.Woken, after: Rollout) -> None:
     """Time alone does no more than to halt what nobody decided, and to say that it is late."""
     if isinstance(before.state, states.Paused):
-        is_over = event.at >= before.state.deadline
+        state, within = before.state, before.plan.acknowledge_within
+        is_over = event.at >= state.deadline
         assert is_over == isinstance(after.state, states.Halted)
+        is_late = within is not None and event.at >= state.since + within
+        called = state.escalated or (is_late and not state.acknowledged)
+        assert is_over or after.state == attrs.evolve(state, escalated=called)
     else:
         assert (type(before.state), before.reached) == (type(after.state), after.reached)
 
@@ -229,6 +234,17 @@ def superseded(before: Rollout, event: events.Superseded, after: Rollout) -> Non
         assert stands(before) == stands(after)
 
 
+def acknowledged(before: Rollout, event: events.Acknowledged, after: Rollout) -> None:
+    """A8: who looks after an alert calls off the calls, and no deadline."""
+    if isinstance(before.state, states.Paused):
+        assert attrs.evolve(before.state, acknowledged=True) == after.state
+        owed = rollouts.pending(after)
+        assert not any(isinstance(command, commands.Page) for command in owed)
+        assert before.state.deadline in {it.at for it in owed if isinstance(it, commands.Wake)}
+    else:
+        assert stands(before) == stands(after)
+
+
 def resumed(before: Rollout, event: events.Resumed, after: Rollout) -> None:
     """A pause ends where it began, and what was baked before is lost."""
     if isinstance(before.state, states.Paused):
@@ -249,6 +265,7 @@ LAWS: dict[type, Callable[..., None]] = {
     events.Tripped: tripped,
     events.Woken: woken,
     events.Aborted: aborted,
+    events.Acknowledged: acknowledged,
     events.Resumed: resumed,
     events.Approved: approved,
     events.Promoted: promoted,
@@ -346,6 +363,12 @@ def test_the_states_of_a_plan_with_a_breaker_are_lawful(told: Told) -> None:
     assert told(explored(WATCHED, most=FEW)) == FEW
 
 
+@pytest.mark.law("A8")
+def test_the_states_of_a_plan_that_calls_again_are_lawful(told: Told) -> None:
+    """Nobody looks after an alert in time, or somebody does, wherever a rollout stands."""
+    assert told(explored(CALLED, most=FEW)) == FEW
+
+
 @pytest.mark.law("A10")
 def test_the_states_of_a_queued_release_are_lawful(told: Told) -> None:
     """It begins in its turn and not before, and may be stopped and superseded there."""
@@ -392,7 +415,12 @@ def halt_unless_frozen(rollout: Rollout, state: states.Moving, event: Event) -> 
     return HALT(rollout, state, event) if is_within(rollout, event) else rollout
 
 
-HALT = rollouts._halt
+def wait_for_who_came(rollout: Rollout, state: states.Paused, event: events.Woken) -> Rollout:
+    """Let nothing happen any more, as somebody looks after it."""
+    return rollout if state.acknowledged else WOKEN(rollout, state, event)
+
+
+HALT, WOKEN = rollouts._halt, rollouts._woken_while_paused
 BAKED, ASSESSED = rollouts._baked, rollouts._assessed
 
 BUGS: dict[str, tuple[str, object]] = {
@@ -518,3 +546,24 @@ def test_the_search_finds_a_planted_bug_of_freezes(
     monkeypatch.setattr(*FREEZES[bug])
     with pytest.raises(AssertionError):
         explored(FROZEN, most=FEW)
+
+
+CALLS: dict[str, tuple[str, object]] = {
+    "nobody else is called": ("safedeploy.pauses.escalates", lambda rollout, state: None),
+    "somebody is called all the same": (
+        "safedeploy.rollouts.TRANSITIONS",
+        without((states.Paused, events.Acknowledged)),
+    ),
+    "who came has all the time in the world": (
+        "safedeploy.rollouts.TRANSITIONS",
+        {**rollouts.TRANSITIONS, (states.Paused, events.Woken): wait_for_who_came},
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", CALLS)
+def test_the_search_finds_a_planted_bug_of_calls(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likewise, where a person is called once more."""
+    monkeypatch.setattr(*CALLS[bug])
+    with pytest.raises(AssertionError):
+        explored(CALLED, most=FEW)

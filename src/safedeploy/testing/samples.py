@@ -79,6 +79,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.Assessed(AT, _EVIDENCE, Health(AT, AT, ()), timedelta(microseconds=1)),
     events.Alerted(AT, by_user=True, reason="it hurts"),
     events.Woken(AT),
+    events.Acknowledged(AT, "7", "it is looked into"),
     events.Resumed(AT, "7", "it was the weather"),
     events.Aborted(AT, "7", ""),
     events.RecoveryStarted(AT, "said so"),
