@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from time import get_clock_info, perf_counter, thread_time
 from timeit import timeit
@@ -106,3 +107,21 @@ def _net(each: Contender, names: dict[str, Any], timer: Callable[[], float]) -> 
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def sizes(thing: Any, seen: set[int]) -> Iterator[int]:
+    """Go through the bytes of everything that something holds, each once."""
+    if id(thing) in seen or callable(thing):
+        return
+    seen.add(id(thing))
+    yield sys.getsizeof(thing)
+    parts: list[Any] = []
+    if isinstance(thing, dict):
+        parts = [*thing, *thing.values()]
+    elif isinstance(thing, list | tuple):
+        parts = [*thing]
+    if type(thing).__module__.startswith("safedeploy"):
+        parts += vars(thing).values() if hasattr(thing, "__dict__") else []
+        parts += [getattr(thing, each, None) for each in getattr(thing, "__slots__", ())]
+    for part in parts:
+        yield from sizes(part, seen)

@@ -12,7 +12,7 @@ import gc
 import json
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks._measure import BUSY, Contender, Row, arguments, measure, minimal, report
+from benchmarks._measure import BUSY, Contender, Row, arguments, measure, minimal, report, sizes
 from benchmarks._peers import contenders as peers
 from safedeploy import (
     Attribute,
@@ -247,24 +247,6 @@ def memory(requests: int, units: int, rate: float) -> Row:
             tally.take(at)
     name = f"KiB of a tally, at most, in {requests:,} requests of {units:,} units, with latencies"
     return Row(name, None, most / 1024, 64.0)
-
-
-def sizes(thing: Any, seen: set[int]) -> Iterator[int]:
-    """Go through the bytes of everything that a tally holds, each once."""
-    if id(thing) in seen or callable(thing):
-        return
-    seen.add(id(thing))
-    yield sys.getsizeof(thing)
-    parts: list[Any] = []
-    if isinstance(thing, dict):
-        parts = [*thing, *thing.values()]
-    elif isinstance(thing, list | tuple):
-        parts = [*thing]
-    if type(thing).__module__.startswith("safedeploy"):
-        parts += vars(thing).values() if hasattr(thing, "__dict__") else []
-        parts += [getattr(thing, each, None) for each in getattr(thing, "__slots__", ())]
-    for part in parts:
-        yield from sizes(part, seen)
 
 
 def loading(rounds: int) -> Row:

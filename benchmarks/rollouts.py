@@ -8,11 +8,15 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 from typing import Any
+
+import attrs
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks._measure import Contender, arguments, measure, minimal, report
+from benchmarks._measure import Contender, Row, arguments, measure, minimal, report, sizes
 from safedeploy import (
     Change,
     Context,
@@ -24,17 +28,19 @@ from safedeploy import (
     Ring,
     Rollout,
     Usage,
+    exposure,
     fold,
     pending,
     transition,
 )
 from safedeploy.assessments import assess
+from safedeploy.commands import Apply
 from safedeploy.events import Applied, Event, Started
 from safedeploy.testing import FakeClock
 from safedeploy.verdicts import Counts, Measurement
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-EVERY = timedelta(seconds=10)
+EVERY, MINUTE = timedelta(seconds=10), timedelta(minutes=1)
 EVENTS = 1000
 OUTCOMES = 1000
 KEY = "new-checkout"
@@ -47,9 +53,9 @@ PLAN = Plan(
 YARDSTICK = Contender("minimal", f"minimal({KEY!r}, user)", "for user in users", 1000)
 
 
-def often(name: str, body: str) -> Contender:
+def often(name: str, body: str, *, bar: float | None = None) -> Contender:
     """Name code that is run a hundred times."""
-    return Contender(name, body, "for _ in range(100)", 100)
+    return Contender(name, body, "for _ in range(100)", 100, bar)
 
 
 def once(name: str, body: str, operations: int, setup: str = "pass") -> Contender:
@@ -65,7 +71,7 @@ for context in contexts:
         pass
 """
 CONTENDERS = (
-    often("rollouts.transition, Baking + Assessed", "transition(rollout, assessed)"),
+    often("rollouts.transition, Baking + Assessed", "transition(rollout, assessed)", bar=60.0),
     often("rollouts.pending, while baking", "pending(rollout)"),
     often("assessments.assess, 2 signals", "assess(rollout, measurement, at, every)"),
     once(f"rollouts.fold, per event of {EVENTS:,}", "fold(stream)", EVENTS),
@@ -75,21 +81,74 @@ CONTENDERS = (
 )
 
 
-def block(at: datetime) -> Measurement:
-    """Return ten seconds of measurements in which both arms do equally well."""
-    return Measurement(at - EVERY, at, Counts(500, 500, 5, 500), Counts(500, 500, 5, 500))
+def arm(units: int) -> Counts:
+    """Return what is counted of so many units, of which one in a hundred fails."""
+    return Counts(units, units, units // 100, units)
 
 
-def history() -> list[Event]:
-    """Return a stream in which a ring bakes."""
+def block(at: datetime, length: timedelta = EVERY, percent: float = 50) -> Measurement:
+    """Return measurements of a while in which both arms do equally well."""
+    canary = round(100 * percent)
+    return Measurement(at - length, at, arm(canary), arm(10_000 - canary))
+
+
+def history(events: int) -> list[Event]:
+    """Return a stream of so many events in which a ring bakes."""
     change = Change.code("checkout", version="4.2.0")
     stream: list[Event] = [Started(START, change, PLAN), Applied(START, "half", 1)]
     rollout, at = fold(stream), START
-    while len(stream) < EVENTS:
+    while len(stream) < events:
         at += EVERY
         stream.append(assess(rollout, block(at), at, EVERY))
         rollout, _ = transition(rollout, stream[-1])
     return stream
+
+
+def simulation(plan: Plan) -> list[Event]:
+    """Return what happens to a plan of which each ring is healthy, a minute after the other."""
+    stream: list[Event] = [Started(START, Change.code("checkout", version="4.2.0"), plan)]
+    rollout, at = fold(stream), START
+    while rollout.in_flight:
+        if any(isinstance(command, Apply) for command in pending(rollout)):
+            event: Event = Applied(at, rollout.ring.name, rollout.epoch + 1)
+        else:
+            at += MINUTE
+            event = assess(rollout, block(at, MINUTE, exposure(rollout).percent), at, MINUTE)
+        stream.append(event)
+        rollout, _ = transition(rollout, event)
+    return stream
+
+
+def replay(stream: list[Event]) -> None:
+    """Make the transitions of a stream, one by one."""
+    rollout = fold(stream[:1])
+    for event in stream[1:]:
+        rollout, _ = transition(rollout, event)
+
+
+def days_of_five_rings(rounds: int) -> Row:
+    """Return how long a plan of eight days takes to simulate, to its transitions alone."""
+    rings = tuple(
+        Ring(f"ring {number}", percent=percent, bake=timedelta(days=days))
+        for number, (percent, days) in enumerate(((1, 1), (5, 1), (20, 2), (50, 2), (95, 2)))
+    )
+    plan = attrs.evolve(PLAN, rings=rings, assess_every=MINUTE)
+    ratios: list[float] = []
+    for _ in range(rounds):
+        began = perf_counter()
+        stream = simulation(plan)
+        simulated = perf_counter()
+        replay(stream)
+        ratios.append((simulated - began) / (perf_counter() - simulated))
+    name = f"{len(stream):,} events of five rings in eight days, to their transitions"
+    return Row(name, None, median(ratios), 2.0)
+
+
+def footprint(events: int) -> Row:
+    """Return how many KiB a rollout takes after so many events."""
+    rollout = fold(history(events))
+    taken = sum(sizes(rollout, set())) / 1024
+    return Row(f"KiB of a rollout after {events:,} events", None, taken, 100.0)
 
 
 def in_flight(flag: FeatureFlag[bool], clock: FakeClock) -> Engine:
@@ -102,7 +161,7 @@ def in_flight(flag: FeatureFlag[bool], clock: FakeClock) -> Engine:
 
 def scope() -> dict[str, Any]:
     """Return the values that the timed code names."""
-    stream, flag, clock = history(), FeatureFlag.boolean(KEY), FakeClock()
+    stream, flag, clock = history(EVENTS), FeatureFlag.boolean(KEY), FakeClock()
     rollout: Rollout = fold(stream)
     at = rollout.at + EVERY
     return {
@@ -129,6 +188,7 @@ def scope() -> dict[str, Any]:
 def main() -> None:
     options = arguments(__doc__, rounds=200, quick=30)
     yardstick, rows = measure(YARDSTICK, CONTENDERS, scope(), options.rounds)
+    rows += [days_of_five_rings(max(1, options.rounds // 60)), footprint(10_000)]
     report("rollouts", yardstick, rows, as_json=options.json)
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.flags import sizes
+from benchmarks._measure import sizes
 from safedeploy.audiences import Attribute, Audience, Everyone, Group, Percentage
 from safedeploy.contexts import MOST, Context, Scalar
 from safedeploy.engine import Engine

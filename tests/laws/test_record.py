@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.flags import sizes
+from benchmarks._measure import sizes
 from safedeploy import exposures, rollouts
 from safedeploy.arms import FAILURE, Asked
 from safedeploy.audiences import Attribute, Group, Percentage
