@@ -60,7 +60,11 @@ def test_a_person_is_called_once_more_where_nobody_comes() -> None:
     assert 2 == len(called())
     seen = desk.engine.acknowledge(desk.rollout, by="8")
     assert [] == called()
-    assert [events.Acknowledged(seen.at, "8")] == desk.recorded(events.Acknowledged)
+    again = desk.engine.acknowledge(desk.rollout, by="7", reason="it is the disk")
+    first, second = desk.recorded(events.Acknowledged)
+    assert events.Acknowledged(seen.at, "8") == first
+    assert first.reason.strip()
+    assert events.Acknowledged(again.at, "7", "it is the disk") == second
     assert "rolled back" == desk.tick(9, EVERY)
 
 

@@ -28,4 +28,4 @@ class Acknowledged:
 
     at: datetime
     by: str
-    reason: str = ""
+    reason: str = "somebody looks after it"

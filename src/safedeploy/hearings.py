@@ -41,7 +41,8 @@ class Hearing:
 
     def acknowledge(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
         """Record that somebody looks after an alert, and return the rollout after it."""
-        return self._tell(rollout, lambda at: events.Acknowledged(at, by, reason))
+        said = (reason,) if reason.strip() else ()  # the journal says why, whatever is left out
+        return self._tell(rollout, lambda at: events.Acknowledged(at, by, *said))
 
     def resume(self, rollout: Rollout | str, *, by: str, reason: str) -> Rollout:
         """Record that somebody closed an alert, and return the rollout after it."""
