@@ -500,10 +500,10 @@ class Nobody(Audience):
     """An audience of the host's own."""
 
     def predicate(self, salt: str, now: Any = None) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # it is refused before anybody asks it
 
     def told(self, context: Any, salt: str, now: Any = None) -> str:
-        raise NotImplementedError
+        raise NotImplementedError  # it is refused before anybody asks it
 
 
 UNWRITABLE: list[tuple[FeatureFlag[Any], str, str]] = [

@@ -74,16 +74,18 @@ def _asking(rollout: Rollout, state: states.Advancing) -> Iterator[Command]:
 
 
 def _owed_while_paused(rollout: Rollout, state: states.Paused) -> tuple[Command, ...]:
-    duty, due = f"decide whether {rollout.id} goes on: {state.cause.reason}", state.deadline
-    halt = commands.Wake(_id(rollout, "wake"), due)
+    return (*_calling(rollout, state), commands.Wake(_id(rollout, "wake"), state.deadline))
+
+
+def _calling(rollout: Rollout, state: states.Paused) -> Iterator[Command]:
     if state.acknowledged:
-        return (halt,)
-    page = commands.Page(_id(rollout, "page"), duty)
+        return
+    duty = f"decide whether {rollout.id} goes on: {state.cause.reason}"
+    yield commands.Page(_id(rollout, "page"), duty)
     if state.escalated:
-        return (page, commands.Page(_id(rollout, "escalate"), f"nobody has come yet: {duty}"), halt)
-    if (earlier := pauses.escalates(rollout, state)) is not None:
-        return (page, commands.Wake(_id(rollout, "wake earlier"), earlier), halt)
-    return (page, halt)
+        yield commands.Page(_id(rollout, "escalate"), f"nobody has come yet: {duty}")
+    if (at := pauses.escalates(rollout, state)) is not None:
+        yield commands.Wake(_id(rollout, "wake earlier"), at)
 
 
 def _owed_while_halted(rollout: Rollout, state: states.Halted) -> tuple[Command, ...]:

@@ -12,6 +12,7 @@ import attrs
 
 from safedeploy.changes import Change
 from safedeploy.errors import DefinitionError, TargetError
+from safedeploy.retries import retrying
 from safedeploy.validators import NOTHING, frozen, several, text
 
 if TYPE_CHECKING:
@@ -246,12 +247,6 @@ class RetryingTarget:
         return self._tries()(self._target.verify, order)
 
     def _tries(self) -> Retrying:
-        import tenacity
-
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((OSError, TargetError)),
-            stop=tenacity.stop_after_attempt(self._attempts),
-            wait=tenacity.wait_random_exponential(multiplier=1, max=30),
-            sleep=self._sleep,
-            reraise=True,
+        return retrying(
+            TargetError, attempts=self._attempts, first=1, longest=30, sleep=self._sleep
         )

@@ -35,7 +35,7 @@ class Times:
         self.at = 0.0
 
     def now(self) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # a breaker asks for seconds only
 
     def monotonic(self) -> float:
         return self.at

@@ -141,7 +141,7 @@ class OwnTimes(threading.local):
     at = 0.0
 
     def now(self) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # a breaker asks for seconds only
 
     def monotonic(self) -> float:
         return self.at

@@ -490,14 +490,6 @@ FREEZES: dict[str, tuple[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("bug", BUGS)
-def test_the_search_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the bug in place, some state or step breaks a law."""
-    monkeypatch.setattr(*BUGS[bug])
-    with pytest.raises(AssertionError):
-        explored(small(rings=1, gates=0, people=True, late=1), most=STATES)
-
-
 QUEUES: dict[str, tuple[str, object]] = {
     "nobody waits for others": (
         "safedeploy.queues.ended",
@@ -528,26 +520,6 @@ QUEUES: dict[str, tuple[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("bug", QUEUES)
-def test_the_search_finds_a_planted_bug_of_queues(
-    bug: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Likewise, where a rollout waits for others."""
-    monkeypatch.setattr(*QUEUES[bug])
-    with pytest.raises(AssertionError):
-        explored(QUEUED, most=FEW)
-
-
-@pytest.mark.parametrize("bug", FREEZES)
-def test_the_search_finds_a_planted_bug_of_freezes(
-    bug: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Likewise, where a plan has windows."""
-    monkeypatch.setattr(*FREEZES[bug])
-    with pytest.raises(AssertionError):
-        explored(FROZEN, most=FEW)
-
-
 CALLS: dict[str, tuple[str, object]] = {
     "nobody else is called": ("safedeploy.pauses.escalates", lambda rollout, state: None),
     "somebody is called all the same": (
@@ -560,10 +532,27 @@ CALLS: dict[str, tuple[str, object]] = {
     ),
 }
 
+PLANTED: tuple[tuple[Plan, int, dict[str, tuple[str, object]]], ...] = (
+    (small(rings=1, gates=0, people=True, late=1), STATES, BUGS),
+    (FROZEN, FEW, FREEZES),
+    (QUEUED, FEW, QUEUES),
+    (CALLED, FEW, CALLS),
+)
+"""Where each bug is to be found, among the first so many states."""
 
-@pytest.mark.parametrize("bug", CALLS)
-def test_the_search_finds_a_planted_bug_of_calls(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Likewise, where a person is called once more."""
-    monkeypatch.setattr(*CALLS[bug])
+
+@pytest.mark.parametrize(
+    ("plan", "most", "bug"),
+    [
+        pytest.param(plan, most, bug, id=name)
+        for plan, most, bugs in PLANTED
+        for name, bug in bugs.items()
+    ],
+)
+def test_the_search_finds_a_planted_bug(
+    plan: Plan, most: int, bug: tuple[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the bug in place, some state or step breaks a law."""
+    monkeypatch.setattr(*bug)
     with pytest.raises(AssertionError):
-        explored(CALLED, most=FEW)
+        explored(plan, most=most)

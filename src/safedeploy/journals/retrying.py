@@ -11,6 +11,7 @@ from safedeploy.errors import JournalConflictError, JournalUnavailableError
 from safedeploy.events import Event
 from safedeploy.journals.port import Entry, Head, Journal, Lease
 from safedeploy.journals.rules import successor
+from safedeploy.retries import retrying
 
 if TYPE_CHECKING:
     from tenacity import Retrying
@@ -122,12 +123,10 @@ class RetryingJournal:
         self._tries()(self._journal.retain, exposures)
 
     def _tries(self) -> Retrying:
-        import tenacity
-
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((OSError, JournalUnavailableError)),
-            stop=tenacity.stop_after_attempt(self._attempts),
-            wait=tenacity.wait_random_exponential(multiplier=0.1, max=1),
+        return retrying(
+            JournalUnavailableError,
+            attempts=self._attempts,
+            first=0.1,
+            longest=1,
             sleep=self._sleep,
-            reraise=True,
         )
