@@ -79,6 +79,8 @@ class Judge:
 
     def criteria(self, criteria: Criteria) -> Criteria:
         """Return a model's criteria with the part of alpha that the signal may spend."""
+        if self.part == 1:
+            return criteria
         return attrs.evolve(criteria, alpha=_share(criteria.alpha, self.part))
 
     def finding(self, memory: Any, health: Health, criteria: Criteria) -> Finding:
@@ -96,8 +98,9 @@ class Judge:
         is_early = began and found.verdict is Verdict.NO_DATA
         verdict = found.verdict if is_early else policy.means(found.verdict)
         was = None if verdict is found.verdict else found.verdict
-        placed = attrs.evolve(found, component=self.component, shadow=policy.shadow)
-        return attrs.evolve(placed, verdict=verdict, was=was)
+        return attrs.evolve(
+            found, component=self.component, shadow=policy.shadow, verdict=verdict, was=was
+        )
 
 
 def _share(alpha: float, part: float) -> float:

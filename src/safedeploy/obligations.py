@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from safedeploy import commands, deliveries, pauses, queues, states
 from safedeploy.commands import Command
-from safedeploy.gates import Approval
+from safedeploy.gates import Approval, Shown
 from safedeploy.openings import are_open, asked, due
 from safedeploy.plans import OnNewVersion
 from safedeploy.states import Rollout
@@ -18,8 +19,24 @@ def pending(rollout: Rollout) -> tuple[Command, ...]:
     """Return every command that is owed, from the state alone: what a crash can't lose."""
     owed = _OWED[type(rollout.state)](rollout, rollout.state)
     if rollout.reached >= 0 and isinstance(rollout.state, states.Moving):
-        return (*owed, commands.Assess(_id(rollout, "assess"), rollout.scope.ring))
+        ring = rollout.plan.rings[rollout.reached].name
+        return (*owed, commands.Assess(_id(rollout, "assess"), ring))
     return owed
+
+
+def owe_alike(before: Rollout, after: Rollout) -> bool:
+    """Tell whether a ring only went on baking, so that the same is owed: `pending`, foreseen.
+
+    Most assessments do nothing else, and there are thousands of them.
+    """
+    was, state = before.state, after.state
+    if not isinstance(was, states.Baking) or not isinstance(state, states.Baking):
+        return False
+    return before.epoch == after.epoch and _standing(was) == _standing(state)
+
+
+def _standing(state: states.Baking) -> tuple[int, datetime, bool, bool, Shown]:
+    return state.ring, state.since, state.overdue, state.earned, state.shown
 
 
 def _id(rollout: Rollout, what: str) -> str:

@@ -17,12 +17,13 @@ import attrs
 from safedeploy import arrivals, deliveries, events, openings, pauses, queues, states
 from safedeploy.audiences import Exposure
 from safedeploy.commands import Command
+from safedeploy.copies import changed
 from safedeploy.deliveries import Delivered, Stage
 from safedeploy.errors import DefinitionError
 from safedeploy.events import Event
 from safedeploy.explanations import explain
 from safedeploy.gates import Shown
-from safedeploy.obligations import pending
+from safedeploy.obligations import owe_alike, pending
 from safedeploy.proofs import FRESH, counts, is_of_attempt, is_of_exposure, looked_at
 from safedeploy.queues import begin, stream
 from safedeploy.states import Rollout, State
@@ -49,18 +50,18 @@ def transition(rollout: Rollout, event: Event) -> tuple[Rollout, tuple[Command, 
     A pair of state and event that `TRANSITIONS` doesn't have changes nothing but version and time,
     and neither does an event that is late, foreign or repeated.
     """
-    after, before = following(rollout, event), pending(rollout)
+    after = following(rollout, event)
+    if owe_alike(rollout, after):
+        return after, ()
+    before = pending(rollout)
     return after, tuple(command for command in pending(after) if command not in before)
 
 
 def following(rollout: Rollout, event: Event) -> Rollout:
     """Return the rollout after an event: `transition`, for who doesn't ask for the commands."""
     handle = TRANSITIONS.get((type(rollout.state), type(event)), _nothing)
-    return attrs.evolve(
-        handle(rollout, rollout.state, event),
-        version=rollout.version + 1,
-        at=max(rollout.at, event.at),
-    )
+    after = handle(rollout, rollout.state, event)
+    return changed(after, version=rollout.version + 1, at=max(rollout.at, event.at))
 
 
 def fold(stream: Iterable[Event]) -> Rollout:
@@ -166,17 +167,18 @@ def _delivered(rollout: Rollout, state: states.Pending, event: Delivered) -> Rol
 def _assessed(rollout: Rollout, state: states.Moving, event: events.Assessed) -> Rollout:
     verdict, judged = event.evidence.but_for(rollout.accepted), rollout
     if is_present := is_of_exposure(rollout, event):
-        judged = attrs.evolve(rollout, health=event.health, evidence=event.evidence)
+        judged = changed(rollout, health=event.health, evidence=event.evidence)
     if verdict >= Verdict.INVESTIGATE and is_of_attempt(rollout, event.evidence):
         # Harm outlives the ring in which it was seen; going on needs fresh evidence of this one.
         return (_halt if verdict is Verdict.HALT else _pause)(judged, state, event)
     if is_present and isinstance(state, states.Baking):
-        return _baked(judged, state, event)
+        return _baked(judged, state, event, verdict)
     return judged
 
 
-def _baked(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Rollout:
-    verdict = event.evidence.but_for(rollout.accepted)
+def _baked(
+    rollout: Rollout, state: states.Baking, event: events.Assessed, verdict: Verdict
+) -> Rollout:
     baked = state.baked + max(timedelta(0), min(event.baked, event.at - state.seen))
     healthy = verdict <= Verdict.INCONCLUSIVE
     shown = verdict is Verdict.PASS and event.evidence.canary.exposures > 0
@@ -188,7 +190,7 @@ def _baked(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Ro
             return _leave(rollout, event.at)
         if not state.earned:
             state = attrs.evolve(state, earned=True, shown=Shown(event.at))
-    return _to(rollout, attrs.evolve(state, seen=event.at, baked=baked, healthy=healthy))
+    return _to(rollout, changed(state, seen=event.at, baked=baked, healthy=healthy))
 
 
 def _leave(rollout: Rollout, at: datetime) -> Rollout:
@@ -260,7 +262,7 @@ def _withdrawn(rollout: Rollout, state: states.Recovering, event: Event) -> Roll
 
 
 def _to(rollout: Rollout, state: State) -> Rollout:
-    return attrs.evolve(rollout, state=state)
+    return changed(rollout, state=state)
 
 
 _Handler: TypeAlias = Callable[[Rollout, Any, Any], Rollout]

@@ -59,7 +59,7 @@ class Pending:
     overdue: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # copied at each assessment: see `copies`
 class Baking:
     """A ring is exposed, and watched.
 
@@ -178,7 +178,7 @@ Stopped: TypeAlias = Halted | Recovering | RolledBack
 State: TypeAlias = Queued | Pending | Baking | Paused | Halted | Recovering | RolledBack | Completed
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # copied at each event: see `copies`
 class Rollout:
     """Hold one attempt of one change along one plan.
 

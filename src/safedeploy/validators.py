@@ -44,9 +44,9 @@ def real(value: float) -> float:
 
 def frozen(given: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Convert a mapping to one that can't be changed; leave anything else alone."""
-    if isinstance(given, Mapping):
-        return MappingProxyType(dict(given)) if given else NOTHING
-    return given
+    if given is NOTHING or not isinstance(given, Mapping):
+        return given
+    return MappingProxyType(dict(given)) if given else NOTHING
 
 
 def several(given: Iterable[T]) -> tuple[T, ...]:

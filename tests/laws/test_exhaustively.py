@@ -13,6 +13,7 @@ from safedeploy import commands, events, rollouts, states
 from safedeploy.circuits import TripsWhen
 from safedeploy.events import Event
 from safedeploy.gates import Answer, Approval, Check, Gate, Within
+from safedeploy.obligations import owe_alike
 from safedeploy.plans import OnNewVersion, Plan
 from safedeploy.states import Rollout
 from safedeploy.trips import BREAKER
@@ -281,6 +282,7 @@ def check(before: Rollout, event: Event, after: Rollout) -> None:
     assert after.version == before.version + 1
     assert after.at == max(before.at, event.at)
     assert after.epoch - before.epoch in {0, 1}
+    assert not owe_alike(before, after) or rollouts.pending(before) == rollouts.pending(after)
     assert shows <= shown or isinstance(event, events.Applied) or completes
     assert shows <= shown or is_within(before, event)
     assert shows == 0 or not isinstance(after.state, states.Stopped)
@@ -390,11 +392,13 @@ def test_many_states_of_larger_plans_are_lawful(told: Told) -> None:
 # Planted bugs, each of which the search has to find
 
 
-def leave_on_silence(rollout: Rollout, state: states.Baking, event: events.Assessed) -> Rollout:
+def leave_on_silence(
+    rollout: Rollout, state: states.Baking, event: events.Assessed, verdict: Verdict
+) -> Rollout:
     """Take silence for health."""
-    if event.evidence.verdict <= Verdict.NO_DATA and state.baked >= rollout.ring.bake:
+    if verdict <= Verdict.NO_DATA and state.baked >= rollout.ring.bake:
         return rollouts._leave(rollout, event.at)
-    return BAKED(rollout, state, event)
+    return BAKED(rollout, state, event, verdict)
 
 
 def resume_on_a_pass(rollout: Rollout, state: states.Moving, event: events.Assessed) -> Rollout:

@@ -98,18 +98,20 @@ def served_elsewhere(
     return projections.Settled(self.definition.serve(last)).of(take, around)
 
 
-def leave_on(enough: Verdict) -> Callable[[Rollout, states.Baking, Assessed], Rollout]:
+def leave_on(enough: Verdict) -> Callable[[Rollout, states.Baking, Assessed, Verdict], Rollout]:
     """Leave a ring on less than a PASS."""
 
-    def baked(rollout: Rollout, state: states.Baking, event: Assessed) -> Rollout:
-        if event.evidence.verdict <= enough:
+    def baked(rollout: Rollout, state: states.Baking, event: Assessed, verdict: Verdict) -> Rollout:
+        if verdict <= enough:
             return rollouts._leave(rollout, event.at)
         return attrs.evolve(rollout, state=attrs.evolve(state, seen=event.at))
 
     return baked
 
 
-def never_leave(rollout: Rollout, state: states.Baking, event: Assessed) -> Rollout:
+def never_leave(
+    rollout: Rollout, state: states.Baking, event: Assessed, verdict: Verdict
+) -> Rollout:
     """Bake for ever."""
     return attrs.evolve(rollout, state=attrs.evolve(state, seen=event.at, healthy=True))
 
@@ -443,7 +445,7 @@ MUTANTS = [
         "A6",
         "an event earns whatever it says",
         "safedeploy.rollouts._baked",
-        lambda rollout, state, event: attrs.evolve(
+        lambda rollout, state, event, verdict: attrs.evolve(
             rollout, state=attrs.evolve(state, baked=state.baked + timedelta(days=1))
         ),
         test_advance.test_no_event_earns_more_than_the_time_since_the_last,
@@ -613,6 +615,13 @@ MUTANTS = [
         "a command has another id each time it is derived",
         "safedeploy.obligations._id",
         lambda rollout, what: f"{rollout.id}{rollout.version}{what}",
+        test_recovery.test_what_is_owed_is_what_was_commanded,
+    ),
+    Mutant(
+        "R3",
+        "a ring that bakes owes the same, whether its gates are asked or not",
+        "safedeploy.obligations._standing",
+        lambda state: state.ring,
         test_recovery.test_what_is_owed_is_what_was_commanded,
     ),
     Mutant(
