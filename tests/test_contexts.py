@@ -20,6 +20,10 @@ class Plain(enum.StrEnum):
     PRO = "pro"
 
 
+class Stamp(datetime):
+    """A time of a library's own type, as pandas has one."""
+
+
 class NoTruth:
     """Like an array: neither true nor false."""
 
@@ -130,6 +134,7 @@ def test_even_an_object_that_fights_back_is_left_out(given: dict[str, Any]) -> N
         (10**30, 10**30),
         (1.5, 1.5),
         (NOON, NOON),
+        (Stamp(2026, 1, 1, 12, tzinfo=UTC), NOON),
         (Plain.PRO, Plain.PRO),
         (["a", 1], ("a", 1)),
         (("a", NOON), ("a", NOON)),

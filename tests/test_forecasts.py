@@ -341,6 +341,14 @@ def test_a_plan_that_sees_too_little_is_refused() -> None:
     USUAL.mended(TRAFFIC).explain(TRAFFIC).check()
 
 
+def test_a_picture_says_what_comes_later_only_where_something_does() -> None:
+    """A ring that sees enough within its bake has nothing left to see."""
+    labels = [*texts(USUAL.mended(TRAFFIC).explain(TRAFFIC).svg())]
+    seen = [label for label in labels if label.startswith("sees ")]
+    assert len(USUAL.rings) == len(seen)
+    assert not any("after" in label for label in seen)
+
+
 def test_what_never_ends_is_said() -> None:
     """With next to no traffic, the first ring is never over and the others never begin."""
     forecast = USUAL.explain(Traffic(per_minute=1e-12, failing=0.01))

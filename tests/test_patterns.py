@@ -43,6 +43,8 @@ TEXTS = st.text(st.sampled_from("abcé.1] -\n"), max_size=7)
 
 @given(PATTERNS, st.lists(TEXTS, min_size=1))
 @example("(a*)*b", ["aaab", "b", ""])
+@example("a(bc)", ["abc", "aabc"])
+@example("[a-]{2}X", ["a-X", "-aX", "a-"])
 def test_a_pattern_means_what_it_means_to_python(pattern: str, texts: list[str]) -> None:
     """What is accepted is what Python's own expressions accept as a whole, of ASCII."""
     matches, theirs = matcher(pattern), re.compile(pattern, re.ASCII | re.DOTALL)

@@ -221,6 +221,13 @@ REFUSED: dict[str, Refused] = {
         OWN_CHECK,
         ["a", "a"],
     ),
+    "check twice after a ring": (
+        lambda _: plan(
+            rings=(Ring("it", percent=1, bake=HOUR, after=[Check("a"), Check("a")]), EVERYONE),
+        ),
+        ("after", OWN_CHECK[1]),
+        ["a", "a"],
+    ),
     "check twice in a later ring": (
         lambda _: plan(
             rings=(CANARY, Ring("it", percent=2, gates=[Check("a"), Check("a")])),

@@ -144,7 +144,10 @@ def test_a_sound_plan_has_no_weakness() -> None:
 def test_each_lint_finds_what_it_is_for(lint: str) -> None:
     """A sound plan that is weakened in one way isn't sound any more, in just that way."""
     for changed in WEAK[lint]:
-        assert lint in found(attrs.evolve(SOUND, **changed))
+        weak = attrs.evolve(SOUND, **changed)
+        assert lint in found(weak)
+        places = {each.ring for each in weak.lint(TRAFFIC).weaknesses}
+        assert places <= {"", *(ring.name for ring in weak.rings)}
 
 
 @pytest.mark.parametrize("changed", JUST_SOUND, ids=map(str, range(len(JUST_SOUND))))

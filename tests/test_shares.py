@@ -256,6 +256,13 @@ def test_a_schedule_lets_in_from_one_moment_until_another(
     assert "isn't known" in schedule.told(Context(), "")
 
 
+def test_a_segment_tells_of_its_schedule_by_the_time_that_is_given() -> None:
+    """What it says fits what it decides."""
+    segment = Segment("early", Schedule(since=NOON))
+    told = segment.told(Context(), "", lambda: NOON)
+    assert "in segment 'early' (2026-01-01T12:00:00+00:00 is in time)" == told
+
+
 # The algebra
 
 

@@ -44,7 +44,7 @@ from safedeploy.signals import Criteria, Health, Usage
 from safedeploy.states import Rollout
 from safedeploy.testing import FakeClock
 from safedeploy.verdicts import Finding, Measurement, Verdict
-from tests.laws.histories import EVERY, START, assessed, plan, started
+from tests.laws.histories import EVERY, START, assessed, plan, promoted, started
 from tests.laws.test_reloading import PLAN
 
 ZEROS = 64 * "0"
@@ -282,6 +282,14 @@ def test_who_has_baked_waits_for_the_last_assessment() -> None:
 
     [first, _] = explanations.waits(attrs.evolve(rollout, evidence=unused), NOW)
     assert "assessment" == first["kind"]
+
+
+def test_who_was_promoted_waits_for_the_next_assessment() -> None:
+    """And for no bake."""
+    rollout = fold([started(), REVIEWED, APPLIED])
+    rollout = following(rollout, promoted(rollout, rollout.at))
+
+    assert "assessment" == next(iter(explanations.waits(rollout, NOW)))["kind"]
 
 
 def test_what_passes_waits_for_its_bake_alone() -> None:

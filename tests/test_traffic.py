@@ -46,6 +46,12 @@ def test_a_rate_is_that_of_failures_or_of_an_event() -> None:
     assert traffic.rate("refund") is None
 
 
+def test_what_never_happens_has_a_rate_of_zero() -> None:
+    """That is a share like any other."""
+    traffic = Traffic(per_minute=600, failing=0, meeting={"refund": 0, "order": 1})
+    assert [0, 0, 1] == [traffic.rate(), traffic.rate("refund"), traffic.rate("order")]
+
+
 def test_whole_numbers_are_numbers() -> None:
     """600 and 600.0 are the same traffic."""
     assert Traffic(per_minute=600, failing=0) == Traffic(per_minute=600.0, failing=0.0)

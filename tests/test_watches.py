@@ -369,6 +369,11 @@ def test_a_breaker_that_is_none_is_refused(given: Any) -> None:
         attrs.evolve(quick(), breaker=given)
 
 
+def test_a_baseline_of_the_same_size_needs_a_quarter_of_the_calls() -> None:
+    """It has to have seen enough by when the other arm trips, though it is a little behind."""
+    assert 25 == TripsWhen(failure_rate=0.5, minimum_calls=100).beside(1).minimum_calls
+
+
 @given(
     st.integers(1, 200),
     st.integers(1, 200) | st.just(timedelta(minutes=1)),
