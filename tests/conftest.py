@@ -22,6 +22,7 @@ settings.register_profile(
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("mutants", settings.get_profile("default"), max_examples=15)
 settings.register_profile("long", settings.get_profile("default"), max_examples=300)
 settings.register_profile(
     "search", settings.get_profile("long"), derandomize=False, print_blob=True
