@@ -1,8 +1,8 @@
 """Mutation testing of all that is below the line: change the code, and see some test fail.
 
-`python -m tests.mutants` tests a sample that is the same every time: of each function those mutants
-that have certain numbers. mutmut makes and tests them; `tests/data/survivors.toml` has the score,
-and for each mutant that may survive the reason.
+`python -m tests.mutants` tests a sample that is the same every time: one mutant of each function
+that has enough to be changed. mutmut makes and tests them; `tests/data/survivors.toml` has the
+score, and for each mutant that may survive the reason.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 KNOWN = ROOT / "tests" / "data" / "survivors.toml"
@@ -24,6 +25,7 @@ READ = ("docs", "benchmarks", "examples", "conftest.py", "README.md", "CHANGELOG
 """What tests read, apart from themselves."""
 
 SAMPLE = ("*__mutmut_13",)
+ANYBODY: Mapping[str, Any] = {"score": 0.0, "survivors": []}
 
 # Not the ones that look at files or run programs, for which mutants aren't there, nor the ones that
 # take too long to be run for each. What documents are is tested by how deep they may nest, and a
@@ -88,13 +90,23 @@ def results(folder: Path) -> Iterator[tuple[str, int | None]]:
         yield from json.loads(file.read_text())["exit_code_by_key"].items()
 
 
-def judged(found: Mapping[str, int | None], known: Mapping[str, str]) -> list[str]:
-    """Say what is wrong: who survives unknown, and who is known and was noticed."""
-    alive = {name for name, code in found.items() if code in {SURVIVED, UNTESTED}}
-    return [
-        *(f"nobody notices {name}" for name in sorted(alive - known.keys())),
-        *(f"{name} is noticed now: take it out" for name in sorted(known.keys() - alive)),
-    ]
+def alive(found: Mapping[str, int | None]) -> set[str]:
+    """Return who survives."""
+    return {name for name, code in found.items() if code in {SURVIVED, UNTESTED}}
+
+
+def share(found: Mapping[str, int | None]) -> float:
+    """Return the share that was noticed."""
+    return 1 - len(alive(found)) / len(found)
+
+
+def judged(found: Mapping[str, int | None], known: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is wrong: who survives unknown, who is known and was noticed, and a low score."""
+    names = {name for reason in known["survivors"] for name in reason["names"]}
+    yield from (f"nobody notices {name}" for name in sorted(alive(found) - names))
+    yield from (f"{name} is noticed now: take it out" for name in sorted(names - alive(found)))
+    if share(found) < known["score"]:
+        yield f"the score has fallen: {known['score']:.1%} were noticed before"
 
 
 def copied(folder: Path) -> None:
@@ -119,12 +131,12 @@ def main() -> int:
         quick = {**os.environ, "HYPOTHESIS_PROFILE": "mutants"}
         subprocess.run([*mutmut, "run", *workers, *given.names], cwd=folder, env=quick, check=True)
         found = {name: code for name, code in results(folder) if code is not UNTRIED}
-        reasons = tomllib.loads(KNOWN.read_text())["survivors"] if given.names is SAMPLE else []
-        wrong = judged(found, {name: it["why"] for it in reasons for name in it["names"]})
-        alive = [name for name, code in found.items() if code in {SURVIVED, UNTESTED}]
-        for line in wrong:
+        if not found:
+            parser.error(f"no mutant is called {' or '.join(given.names)}")
+        known = tomllib.loads(KNOWN.read_text()) if given.names is SAMPLE else ANYBODY
+        wrong = [*judged(found, known)]
+        for line in (*wrong, f"{share(found):.1%} of {len(found)} mutants were noticed"):
             print(line)  # noqa: T201 - it is a program
-        print(f"{len(found) - len(alive)} of {len(found)} mutants were noticed")  # noqa: T201 - as above
     return bool(wrong)
 
 
