@@ -34,7 +34,7 @@ from safedeploy.clocks import SystemClock
 from safedeploy.events import Aborted, Alerted, Event, Killed, RecoveryStarted, Unknown
 from safedeploy.pipelines import EVERY
 from safedeploy.screens import WIDTH
-from safedeploy.states import Completed, Rollout
+from safedeploy.states import Completed, Paused, Rollout
 from safedeploy.terminals import Exit, Terminal
 from safedeploy.testing import FakeClock
 from tests.laws.histories import START, started
@@ -445,6 +445,23 @@ def test_an_alert_about_health_stops_the_clock(world: World) -> None:
 
     assert Exit.OPENS == world.on("alert", "--reason", "the disk is filling")
     assert "paused" == world.rollout().state.label
+
+
+def test_a_pause_goes_on_once_somebody_has_looked(world: World) -> None:
+    """First they say that they do, so that nobody else is called; then that it is no harm."""
+    world.release()
+    for argv in (["acknowledge"], ["resume", "--reason", "no harm"]):
+        assert Exit.FAILS == world.on(*argv, "--by", "person-7")
+    world.on("alert", "--reason", "the disk is filling")
+
+    assert Exit.OPENS == world.on("acknowledge", "--by", "person-7")
+    paused = world.rollout().state
+    assert isinstance(paused, Paused)
+    assert paused.acknowledged
+    with pytest.raises(SystemExit):
+        world.on("resume", "--by", "person-7")
+    assert Exit.OPENS == world.on("resume", "--by", "person-7", "--reason", "it is swept daily")
+    assert "pending" == world.rollout().state.label
 
 
 def test_a_halt_halts(world: World) -> None:

@@ -21,6 +21,8 @@ COMMANDS: tuple[tuple[str, Callable[[ArgumentParser], None], str], ...] = (
     ("gate", pipelines.accept_gate, "open once a ring was left, or the whole rollout is through"),
     ("approve", pipelines.accept_approve, "approve what a rollout asks for"),
     ("alert", pipelines.accept_alert, "raise an alert: a user's halts at once"),
+    ("acknowledge", pipelines.accept_acknowledge, "say that you look after an alert about health"),
+    ("resume", pipelines.accept_resume, "go on after an alert about health: it is no harm"),
     ("promote", pipelines.accept_promote, "leave the ring that bakes now, whatever is left of it"),
     ("halt", pipelines.accept_halt, "halt a rollout: nobody is exposed any more"),
 )

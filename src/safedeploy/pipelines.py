@@ -61,22 +61,6 @@ def accept_alert(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_decides(_alert))
 
 
-def accept_promote(parser: ArgumentParser) -> None:
-    """Teach a parser the arguments of a promotion, and to run it."""
-    _accept(parser)
-    _accept_person(parser)
-    _accept_reason(parser, required=False)
-    parser.set_defaults(run=_decides(_promote))
-
-
-def accept_halt(parser: ArgumentParser) -> None:
-    """Teach a parser the arguments of a halt, and to run it."""
-    _accept(parser)
-    _accept_person(parser)
-    _accept_reason(parser, required=True)
-    parser.set_defaults(run=_decides(_halt))
-
-
 def _accept(parser: ArgumentParser) -> None:
     about = "the journal that the application keeps: Engine(journal=FILE)"
     parser.add_argument("journal", metavar="FILE", help=about)
@@ -200,16 +184,6 @@ def _alert(engine: Engine, rollout: str, arguments: Namespace) -> Rollout:
     return engine.alert(rollout, by_user=arguments.by_user, reason=arguments.reason)
 
 
-def _promote(engine: Engine, rollout: str, arguments: Namespace) -> Rollout:
-    by = Person(arguments.by, arguments.role)
-    return engine.promote(rollout, by=by, reason=arguments.reason)
-
-
-def _halt(engine: Engine, rollout: str, arguments: Namespace) -> Rollout:
-    by = Person(arguments.by, arguments.role)
-    return engine.abort(rollout, by=by, reason=arguments.reason)
-
-
 def _decides(
     decision: Callable[[Engine, str, Namespace], Rollout],
 ) -> Callable[[Namespace, Terminal], Exit]:
@@ -229,6 +203,30 @@ def _decides(
         return Exit.OPENS
 
     return run
+
+
+def _of_a_person(
+    decide: Callable[..., Rollout], *, reasoned: bool
+) -> Callable[[ArgumentParser], None]:
+    """Return what teaches a parser the arguments of a person's decision, and to run it."""
+
+    def decision(engine: Engine, rollout: str, arguments: Namespace) -> Rollout:
+        by = Person(arguments.by, arguments.role)
+        return decide(engine, rollout, by=by, reason=arguments.reason)
+
+    def accept(parser: ArgumentParser) -> None:
+        _accept(parser)
+        _accept_person(parser)
+        _accept_reason(parser, required=reasoned)
+        parser.set_defaults(run=_decides(decision))
+
+    return accept
+
+
+accept_acknowledge = _of_a_person(Engine.acknowledge, reasoned=False)
+accept_resume = _of_a_person(Engine.resume, reasoned=True)
+accept_promote = _of_a_person(Engine.promote, reasoned=False)
+accept_halt = _of_a_person(Engine.abort, reasoned=True)
 
 
 @contextmanager
