@@ -233,27 +233,23 @@ def _seen(state: Any, at: datetime, far: timedelta) -> object:
     return type(state), *(_told(getattr(state, name), at, far) for name in _NAMES[type(state)])
 
 
-def _told(  # noqa: PLR0911 - one answer for each kind of value
-    value: Any, at: datetime, far: timedelta
-) -> object:
+def _told(value: Any, at: datetime, far: timedelta) -> object:
     """Return a value with its times counted from the present, as far as that counts."""
-    if isinstance(value, datetime):
-        return max(-far, value - at)
-    if isinstance(value, timedelta):
-        return min(value, far)
-    if isinstance(value, frozenset):
-        return frozenset(_told(each, at, far) for each in value)
-    if isinstance(value, Word):
-        return value.gate, value.who, _told(max(at, value.until), at, far)
-    if type(value) in _NAMES:
-        return _seen(value, at, far)
-    if isinstance(value, events.Promoted):
-        return value.is_explained
-    return type(value) if isinstance(value, Event) else value
+    tell = _TELL.get(type(value))
+    return tell(value, at, far) if tell else value
 
 
 _NAMES = {
     Shown: ("opened", "failed", "words"),
     Opening: ("gate", "until"),
     **{kind: tuple(field.name for field in attrs.fields(kind)) for kind in get_args(State)},
+}
+_TELL: Mapping[type, Callable[[Any, datetime, timedelta], object]] = {
+    datetime: lambda it, at, far: max(-far, it - at),
+    timedelta: lambda it, _, far: min(it, far),
+    frozenset: lambda it, at, far: frozenset(_told(each, at, far) for each in it),
+    Word: lambda it, at, far: (it.gate, it.who, _told(max(at, it.until), at, far)),
+    **dict.fromkeys(_NAMES, _seen),
+    **dict.fromkeys(get_args(Event), lambda it, *_: type(it)),
+    events.Promoted: lambda it, *_: it.is_explained,
 }
