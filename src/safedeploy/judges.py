@@ -98,6 +98,9 @@ class Judge:
         is_early = began and found.verdict is Verdict.NO_DATA
         verdict = found.verdict if is_early else policy.means(found.verdict)
         was = None if verdict is found.verdict else found.verdict
+        placed = self.component, policy.shadow, verdict, was
+        if placed == (found.component, found.shadow, found.verdict, found.was):
+            return found
         return attrs.evolve(
             found, component=self.component, shadow=policy.shadow, verdict=verdict, was=was
         )
