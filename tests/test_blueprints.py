@@ -376,23 +376,30 @@ def test_what_cannot_be_is_said_with_its_place(data: Any, field: str, mend: str)
 @pytest.mark.parametrize(
     ("text", "form", "mend"),
     [
-        ("a = ", "toml", "mend the TOML: Invalid value (at end of document)"),
-        ("a = 1\na = 2", "toml", "mend the TOML: Cannot overwrite a value"),
-        ("{", "json", "mend the JSON: "),
-        ('{"a": 1, "a": 2}', "json", "mend the JSON: a name stands twice among a, a"),
-        ('{"a": NaN}', "json", "mend the JSON: NaN is no number"),
-        ("[" * 100_000, "json", "mend the JSON: "),
+        ("a = ", "toml", "make it TOML: Invalid value (at end of document)"),
+        ("a = 1\na = 2", "toml", "make it TOML: Cannot overwrite a value"),
+        ("{", "json", "make it JSON: "),
+        ('{"a": 1, "a": 2}', "json", "give it once"),
+        ('{"a": NaN}', "json", "make it JSON: NaN is no number"),
+        ("[" * 100_000, "json", "make it JSON: nest less deeply"),
+        (b"a = '\xff'", "toml", "save it as UTF-8"),
         ("[]", "json", "give a table"),
         ("a: 1", "yaml", 'give "toml" or "json"'),
     ],
     ids=str,
 )
-def test_a_text_that_is_no_document_is_refused(text: str, form: str, mend: str) -> None:
+def test_a_text_that_is_no_document_is_refused(text: str | bytes, form: str, mend: str) -> None:
     """What isn't of its form is said in the parser's words."""
     with pytest.raises(DefinitionError) as error:
         parse(text, form)
 
     assert error.value.mend.startswith(mend)
+
+
+def test_a_text_that_is_too_large_is_refused() -> None:
+    """Before anything looks at what is in it."""
+    with pytest.raises(DefinitionError, match="use 16,777,216 bytes at most"):
+        parse(" " * (2**24 + 1), "toml")
 
 
 def test_what_is_nested_too_deeply_is_refused() -> None:

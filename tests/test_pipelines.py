@@ -248,7 +248,8 @@ def test_a_file_that_is_no_plan_is_a_misuse(world: World) -> None:
     binary.write_bytes(b"\xff\xfe")
     for path, mend in (
         (str(world.path.with_name("none.toml")), "give a file that can be read: No such file"),
-        (str(binary), "give a file that can be read: it isn't UTF-8"),
+        (str(binary), f"{binary}:1: toml='invalid start byte': save it as UTF-8"),
+        (plan_file(world, "a = 1\n]", name="open.toml"), "open.toml:2: toml=']': make it TOML"),
         (plan_file(world, name="plan.yaml"), 'give "toml" or "json"'),
         (plan_file(world, GOOD.replace("bake", "bakes")), "choose one of bake"),
     ):

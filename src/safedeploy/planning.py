@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safedeploy import blueprints
 from safedeploy.blueprints import Blueprint
-from safedeploy.errors import DefinitionError
+from safedeploy.errors import DefinitionError, DefinitionsInvalidError
 from safedeploy.explanations import Facts
 from safedeploy.forecasts import Forecast, RingForecast
 from safedeploy.reviews import Review, Severity
@@ -91,11 +91,15 @@ def _waiver(text: str) -> tuple[str, str]:
 
 def _read(path: str) -> Blueprint:
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it isn't UTF-8"
+        why = getattr(error, "strerror", None) or error
         raise DefinitionError("plan", path, f"give a file that can be read: {why}") from None
-    return blueprints.read(blueprints.parse(text, Path(path).suffix.removeprefix(".")))
+    try:
+        return blueprints.read(blueprints.parse(text, Path(path).suffix.removeprefix(".")))
+    except DefinitionsInvalidError as error:
+        error.source = path
+        raise
 
 
 # What programs read

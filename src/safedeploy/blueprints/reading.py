@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
-import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -17,6 +15,8 @@ import attrs
 
 from safedeploy import spans
 from safedeploy.blueprints.sorts import CHOICES, TABLES, fields, joined
+from safedeploy.documents.formats import parsed
+from safedeploy.documents.shapes import Doubled
 from safedeploy.errors import DefinitionError, near
 from safedeploy.gates import Check, Run
 from safedeploy.health import HealthModel
@@ -46,23 +46,19 @@ class Blueprint:
     waive: Mapping[str, str]
 
 
-def parse(text: str, form: str) -> Mapping[str, Any]:
+def parse(text: str | bytes, form: str) -> Mapping[str, Any]:
     """Return the data of a text.
 
     Args:
-        text: one document.
+        text: one document, of 16 MiB at most.
         form: "toml" or "json".
 
     Raises:
-        DefinitionError: it isn't of that form, or of none of the two.
+        DefinitionError: it isn't of that form, or of none of the two, or it is too large.
     """
     if form not in {"toml", "json"}:
         raise DefinitionError("form", form, 'give "toml" or "json"')
-    try:
-        data = tomllib.loads(text) if form == "toml" else _from_json(text)
-    except (ValueError, RecursionError) as error:
-        raise DefinitionError("document", form, f"mend the {form.upper()}: {error}") from None
-    return _table(data, "document")
+    return _table(parsed(text, form), "document")
 
 
 def read(data: Mapping[str, Any], *, checks: Mapping[str, Run] = NOTHING) -> Blueprint:
@@ -87,21 +83,6 @@ def read(data: Mapping[str, Any], *, checks: Mapping[str, Run] = NOTHING) -> Blu
         raise DefinitionError("document", "...", "nest it less deeply") from None
     _refuse_strangers("checks", checks, [gate.name for gate in plan.all_gates])
     return Blueprint(plan=plan, traffic=met, waive=waive)
-
-
-def _from_json(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_once_each, parse_constant=_no_constant)
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if len({*names}) < len(names):
-        raise ValueError(f"a name stands twice among {', '.join(names)}")
-    return dict(pairs)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
 
 
 @attrs.frozen
@@ -190,6 +171,8 @@ _READERS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
 
 
 def _table(data: Any, path: str) -> Mapping[str, Any]:
+    if isinstance(data, Doubled):
+        raise DefinitionError(joined(path, data.name), data.name, "give it once")
     if not _is_table(data):
         raise DefinitionError(path, data, "give a table")
     return cast("Mapping[str, Any]", data)
