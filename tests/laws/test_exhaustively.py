@@ -30,12 +30,12 @@ SHORT = small(late=2)
 """Some 10,000 states: all that there are."""
 
 ASKED = small(rings=1, gates=0, people=True, ask=True, late=2)
-WATCHED = attrs.evolve(small(rings=1, gates=0, late=1), breaker=TripsWhen())
+WATCHED = attrs.evolve(small(rings=1, gates=0, late=2), breaker=TripsWhen())
 QUEUED = attrs.evolve(
-    small(rings=1, gates=0, late=1), conflict_group="shops", on_new_version=OnNewVersion.SUPERSEDE
+    small(rings=1, gates=0), conflict_group="shops", on_new_version=OnNewVersion.SUPERSEDE
 )
 CALLED = attrs.evolve(small(rings=1, gates=0, late=2), acknowledge_within=EVERY)
-FROZEN = small(rings=1, gates=0, late=1, windows=Blink(2 * EVERY))
+FROZEN = small(rings=1, gates=0, windows=Blink(2 * EVERY))
 COMMON = {
     name: STRANGE[name]
     for name in ("assessed PASS", "assessed HALT", "user alert", "health alert", "resumed")
@@ -45,12 +45,13 @@ FEW = 1500
 """So many states of each of these, where most of what can be wrong is found."""
 
 LONG = (
-    (small(rings=3, gates=2, bakes=3, late=6), 31_000),
-    (small(rings=3, bakes=2, late=9, ask=True), 31_000),
+    (small(rings=3, gates=2, bakes=3, late=6), 40_000),
+    (small(rings=3, bakes=2, late=9, ask=True), 40_000),
     (small(rings=1, people=True, ask=True), 8000),
     (small(windows=Blink()), 8000),
 )
-WHOLE = (ASKED, WATCHED, CALLED)
+WHOLE = (ASKED, WATCHED, QUEUED, CALLED)
+"""Of each of these, there are some 10,000 states."""
 STATES = 20_000
 """So many are enough to find a bug that was planted."""
 
@@ -380,10 +381,8 @@ def test_the_states_of_a_plan_that_calls_again_are_lawful(told: Told) -> None:
 
 @pytest.mark.law("A10")
 def test_the_states_of_a_queued_release_are_lawful(told: Told) -> None:
-    """It begins in its turn and not before, and may be stopped and superseded there, and ends."""
-    found = explored(QUEUED, most=STATES)
-    assert found.is_whole
-    assert told(found) > FEW
+    """It begins in its turn and not before, and may be stopped and superseded there."""
+    assert told(explored(QUEUED, most=FEW)) == FEW
 
 
 @pytest.mark.law("A9")
@@ -398,22 +397,15 @@ def test_a_plan_with_windows_ends(told: Told) -> None:
     """Wherever honest work begins, and whether they are open then or closed."""
     found = explored(FROZEN, most=STATES, strange=COMMON)
     assert found.is_whole
-    assert told(found) > 100
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("plan", WHOLE, ids=["people", "a breaker", "a second call"])
-def test_every_state_of_more_plans_is_lawful(plan: Plan, told: Told) -> None:
-    """They are whole, so that none of their states is stuck."""
-    found = explored(plan, most=STATES)
-    assert found.is_whole
-    assert told(found) > FEW
+    assert told(found) > 1000
 
 
 @pytest.mark.long
 def test_many_states_of_larger_plans_are_lawful(told: Told) -> None:
-    """Three rings, more gates and longer bakes change nothing about it."""
-    assert told(*[explored(plan, most) for plan, most in LONG]) > 75_000
+    """Three rings, more gates, longer bakes change nothing about it, nor do people and queues."""
+    whole = [explored(plan, most=STATES) for plan in WHOLE]
+    assert all(found.is_whole for found in whole)
+    assert told(*whole, *[explored(plan, most) for plan, most in LONG]) > 100_000
 
 
 # Planted bugs, each of which the search has to find
